@@ -1,0 +1,70 @@
+/* frame.h: the wire between daemon and pool, and between pool and worker: one SEQPACKET message is one frame.
+ *
+ * Both ends are of one machine and may be of two releases: numbers are little-endian host integers of fixed width, the head
+ * carries its version, unknown types are ignored, payloads only grow. A payload over FRAME_INLINE_MAX travels as a sealed
+ * memfd (flag FRAME_MEMFD, descriptor by SCM_RIGHTS). Protocol rules: core/README.md §5. */
+#ifndef CORE_POOL_FRAME_H
+#define CORE_POOL_FRAME_H
+
+#include "core/base/err.h"
+#include "core/base/str.h"
+
+#include <stdint.h>
+
+#define FRAME_MAGIC 0x4c53u /* "SL" */
+#define FRAME_VERSION 1u
+#define FRAME_INLINE_MAX (60u * 1024u)
+#define FRAME_PAYLOAD_MAX (16u << 20)
+#define FRAME_REPORT_MAX (128u << 10)
+
+enum frame_type {
+	/* daemon -> pool */
+	FRAME_HELLO = 1, /* payload: store uuid 16, epoch u32 */
+	FRAME_JOB,	 /* payload: struct job_note JSON length u32, note, job JSON */
+	FRAME_KILL,	 /* run, step, item, token */
+	FRAME_ACK,
+	FRAME_RETIRE,
+	FRAME_SYSTEM, /* a job of the system lane: token is the daemon's request number; payload as JOB */
+	FRAME_SHUTDOWN, /* code 0: drain, 1: cancel all; also from `sluice shutdown` with no daemon */
+	/* pool -> daemon */
+	FRAME_RUN = 32, /* an attempt that the pool holds and that has not ended */
+	FRAME_OUT,	/* code: enum frame_outcome; payload: report JSON; time_us: monotonic instant of the exit */
+	FRAME_END,	/* payload: instance u64; flags bit FRAME_RETIRED */
+	FRAME_PROGRESS, /* payload: progress JSON; outside the protocol, may be dropped */
+	FRAME_SYSTEM_OUT, /* answer to FRAME_SYSTEM, same token */
+	FRAME_REFUSED,	/* HELLO of a foreign store or user; payload: text */
+	/* pool -> worker (JOB with the log pipe's descriptor behind a memfd's, KILL) and worker -> pool (PROGRESS, OUT) */
+	FRAME_LOG_FD = 64 /* unused number kept free */
+};
+
+enum frame_outcome { OUT_OK = 0, OUT_FAILED, OUT_LOST, OUT_CANCELLED, OUT_DEADLINE };
+
+#define FRAME_MEMFD 1u
+#define FRAME_RETIRED 2u
+
+struct frame { /* head as on the wire, 64 bytes */
+	uint16_t magic, version;
+	uint16_t type, flags;
+	uint32_t step, item;
+	uint64_t run, token;
+	int64_t time_us;
+	uint32_t code, len; /* len: bytes of payload, inline or in the memfd */
+	uint64_t instance;
+	uint64_t reserved;
+};
+
+/* What the pool must know of a job (the rest it passes on unread): JSON note
+ * {"slug":"dag/step#2","lane":"attempt","key":"<hex: worker affinity>","log":"dag/RUNID/step.1.log","deadline_ms":7200000,
+ *  "grace_ms":10000,"fresh":false,"keep":false,"needs":7,"workers":4,"masks":["…"]}; deadline_ms -1: none, counted from the
+ * start of the attempt. */
+
+/* Sends one frame; fds may be NULL. Blocking or not as the socket is: ERR_AGAIN, ERR_CLOSED (EPIPE, ECONNRESET), ERR_IO.
+ * Payloads over FRAME_INLINE_MAX are put into a memfd here. */
+int frame_send(int fd, const struct frame *head, const void *payload, size_t n, const int *fds, int n_fds, struct err *err)
+    CHECK_RESULT;
+/* Receives one frame and its payload (memfd already read). extra_fds: at most cap descriptors besides the memfd, *n_extra of
+ * them. ERR_AGAIN, ERR_CLOSED at end of file, ERR_PARSE for what is no frame (the peer is then to be dropped). */
+int frame_recv(int fd, struct frame *ret_head, struct str *payload, int *extra_fds, int cap, int *n_extra, struct err *err)
+    CHECK_RESULT;
+
+#endif

@@ -1,0 +1,165 @@
+/* record.h: the records of the store and their keys: plain structs, one encode and one decode each.
+ *
+ * A value begins with a version byte; integers are big-endian; texts are length-prefixed. Decoders accept older versions and
+ * refuse newer ones (ERR_UNSUPPORTED). They live here, and not in core/store, because apply, fsck, the routes and the
+ * simulator all read them; core/store adds the CRC. Times are wall_us, TIME_NONE where there is none. */
+#ifndef CORE_SCHED_RECORD_H
+#define CORE_SCHED_RECORD_H
+
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/dag/plan.h"
+#include "core/sched/view.h"
+
+#define MESSAGE_MAX 512
+
+enum run_state { RUN_QUEUED, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_STATE_N };
+enum step_state {
+	STEP_WAITING,
+	STEP_READY,
+	STEP_RUNNING,
+	STEP_RETRYING, /* waits for its due entry */
+	STEP_SUCCEEDED,
+	STEP_FAILED,
+	STEP_SKIPPED,
+	STEP_CANCELLED,
+	STEP_UPSTREAM_FAILED,
+	STEP_STATE_N
+};
+enum verdict { VERDICT_STARTED, VERDICT_WAITING, VERDICT_DUPLICATE, VERDICT_UNMATCHED, VERDICT_REJECTED, VERDICT_N };
+enum key_space { SPACE_TIME, SPACE_KEY, SPACE_JOIN, SPACE_EVENT, SPACE_N };
+enum dag_state { DAG_LIVE, DAG_BROKEN /* the file does not compile: the last good plan is live */, DAG_GONE };
+const char *run_state_name(enum run_state s);
+const char *step_state_name(enum step_state s);
+const char *verdict_name(enum verdict v);
+const char *key_space_name(enum key_space s);
+bool run_state_ended(enum run_state s);
+bool step_state_ended(enum step_state s);
+
+struct dag_rec {
+	uint32_t no;
+	char name[PLAN_NAME_MAX];
+	uint8_t plan[HASH_SHA256_BYTES];
+	bool has_plan;
+	enum dag_state state;
+	bool paused;
+	char file[256]; /* relative to the DAG folder */
+	wall_us changed_at;
+};
+
+struct file_rec { /* one DAG file as last compiled: unchanged files are not compiled again at start */
+	uint64_t size, mtime_ns, inode;
+	uint8_t signature[HASH_SHA256_BYTES]; /* file bytes, compiler version, option tables, configuration */
+	char dag[PLAN_NAME_MAX];	      /* "" where the file did not compile */
+	bool ok;
+	/* the rest of the value: the check object of the file as JSON (errors, warnings), for `dags` and `check` */
+};
+
+struct event_rec {
+	uint64_t seq;
+	char source[128]; /* "hook:shop-ingest", "manual", "cron:DAG/TRIGGER" */
+	char external_id[256];
+	char type[128], subject[256];
+	wall_us time, received_at;
+	enum verdict verdict;
+	char detail[MESSAGE_MAX];
+	uint64_t duplicate_of; /* 0 */
+	uint32_t n_runs;
+	uint64_t runs[16]; /* the first of them */
+	/* the rest of the value: body as JSON text */
+};
+
+struct dedupe_rec {
+	uint64_t event;
+	uint8_t body[HASH_ID_BYTES];
+	wall_us received_at;
+};
+
+struct run_rec {
+	uint64_t no;
+	uint8_t id[HASH_ID_BYTES]; /* H128(dag, key space, identity key, revision); text in base 32 is the public id */
+	uint32_t dag_no;
+	char dag[PLAN_NAME_MAX];
+	uint8_t plan[HASH_SHA256_BYTES];
+	enum run_state state;
+	bool cancel; /* cancel was committed; running attempts may still end well */
+	enum trigger_kind trigger;
+	char trigger_name[PLAN_NAME_MAX];
+	enum key_space space;
+	char key[PLAN_KEY_MAX]; /* as shown; in space time the identity also holds the trigger's name */
+	uint32_t revision;
+	int32_t priority;
+	wall_us window_start, window_end, logical_time, queued_at, started_at, ended_at;
+	uint64_t event; /* first event, 0 if none */
+	/* counts: steps incl. foreach items; kept by apply, recounted by fsck */
+	uint32_t n_steps, n_open, n_failed; /* open: not ended; failed: failed or upstream_failed without allow_failure */
+	char message[MESSAGE_MAX];
+};
+
+struct step_rec {
+	uint64_t run;
+	uint16_t step; /* index in the plan */
+	uint32_t item; /* 0: the step itself, or the group of a foreach; 1…n: its items */
+	enum step_state state;
+	uint32_t attempt; /* tries begun, shown from 1; UNLEASE takes its try back */
+	uint32_t used;	  /* tries that count against retry.attempts */
+	uint32_t lost;	  /* tries that ended lost */
+	uint32_t generation;
+	uint64_t token;	   /* current, 0 before the first hand-over */
+	uint64_t instance; /* pool instance that holds it while RUNNING */
+	enum step_class class_;
+	uint32_t unmet; /* parents that have not ended */
+	uint32_t ok_parents, bad_parents;
+	uint32_t items, items_open, items_bad, items_running; /* of a foreach group */
+	wall_us ready_at, started_at, ended_at;
+	int64_t rows_in, rows_out, rows_rejected, bytes;
+	char item_key[PLAN_KEY_MAX];
+	char code[32];
+	char message[MESSAGE_MAX];
+};
+
+enum due_kind { DUE_CRON = 1, DUE_RETRY, DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_OUTBOX, DUE_EXPIRE, DUE_LATE };
+
+struct sched_rec { /* of a time trigger */
+	wall_us last, next; /* logical instants; next TIME_NONE: never again */
+	uint8_t plan[HASH_SHA256_BYTES];
+};
+
+struct dataset_rec {
+	uint32_t no;
+	char name[PLAN_DATASET_MAX];
+	uint64_t version; /* newest; 0: never published */
+	wall_us complete_through, visible_at;
+	char owner_dag[PLAN_NAME_MAX];
+};
+struct version_rec {
+	uint64_t version;
+	char partition[PLAN_PARTITION_MAX];
+	uint64_t run, token;
+	uint16_t step;
+	uint32_t item;
+	bool changed;
+	int64_t rows;
+	wall_us complete_through, max_event, visible_at;
+};
+struct join_rec {
+	char key[PLAN_KEY_MAX];
+	uint32_t members, met;
+	wall_us opened_at;
+	uint64_t run; /* 0: not fired */
+	uint32_t fired;
+};
+struct cursor_rec {
+	uint64_t run, token;
+	wall_us complete_through, updated_at;
+	/* the rest of the value: cursor JSON */
+};
+enum token_scope { SCOPE_READ = 1u << 0, SCOPE_ADMIN = 1u << 1, SCOPE_RUN = 1u << 2, SCOPE_INGEST = 1u << 3 };
+struct token_rec {
+	char name[PLAN_NAME_MAX];
+	uint32_t scopes;	       /* SCOPE_* */
+	char object[PLAN_NAME_MAX]; /* DAG of run:DAG, hook of ingest:NAME, or "" for all */
+	wall_us created_at, last_used_at;
+};
+
+#endif
