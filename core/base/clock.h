@@ -1,5 +1,6 @@
-/* clock.h: the two clocks, never mixed. Wall time is UTC; intervals are monotonic. Both are parameters everywhere below
- * the daemon, the pool, the worker and the CLI: only those call this file. */
+/* clock.h: the two clocks, never mixed. Wall time is UTC; intervals are monotonic. Both are
+ * parameters everywhere below the daemon, the pool, the worker and the CLI: only those call this
+ * file. */
 #ifndef CORE_BASE_CLOCK_H
 #define CORE_BASE_CLOCK_H
 
@@ -22,8 +23,8 @@ mono_us clock_mono(void);
 const char *clock_format(wall_us t, char *buf);
 /* The same with microseconds where they are not zero in the last three digits. */
 const char *clock_format_us(wall_us t, char *buf);
-/* RFC 3339 with Z or an offset, date and time parted by T or a blank, 0-9 fraction digits; also "2026-11-21" (midnight
- * UTC). ERR_PARSE otherwise. */
+/* RFC 3339 with Z or an offset, date and time parted by T or a blank, 0-9 fraction digits; also
+ * "2026-11-21" (midnight UTC). ERR_PARSE otherwise. */
 int clock_parse(const char *text, wall_us *ret_t) CHECK_RESULT;
 /* Proleptic Gregorian. Days since 1970-01-01. */
 int64_t clock_days_from_civil(int64_t year, int month, int day);

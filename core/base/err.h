@@ -1,7 +1,8 @@
 /* err.h: error codes and the caller-owned error message.
  *
- * A function that can fail returns 0 or a negative ERR_*; its last parameter is `struct err *err`, which may be NULL.
- * The place that knows sets the text; each layer may prefix context once. Outputs stay untouched on failure. */
+ * A function that can fail returns 0 or a negative ERR_*; its last parameter is `struct err *err`,
+ * which may be NULL. The place that knows sets the text; each layer may prefix context once.
+ * Outputs stay untouched on failure. */
 #ifndef CORE_BASE_ERR_H
 #define CORE_BASE_ERR_H
 

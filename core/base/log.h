@@ -1,5 +1,6 @@
-/* log.h: key=value lines on standard error, values escaped so that no input can forge a line. The layer that decides logs
- * once; libraries return errors instead. Format: ts=… level=… at=<folder> msg="…" key=value … */
+/* log.h: key=value lines on standard error, values escaped so that no input can forge a line. The
+ * layer that decides logs once; libraries return errors instead. Format:
+ * ts=… level=… prog=… pid=… at=<folder> msg="…" */
 #ifndef CORE_BASE_LOG_H
 #define CORE_BASE_LOG_H
 
@@ -10,10 +11,12 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 extern enum log_level log_threshold; /* default LOG_INFO; set at start only */
 
 void log_init(const char *program, enum log_level threshold);
-/* fields: printf text of already safe key=value pairs, or NULL. Use log_value for foreign text. */
+/* The text becomes the value of msg, quoted and escaped, so foreign text in it is safe and cannot
+ * forge a line. Put ids into it as key=value (run=…, attempt=…): a search for one finds its lines.
+ */
 void log_line(enum log_level level, const char *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Drops descriptors and buffers; for tests: sends lines to fd instead of 2. */
+/* For tests: sends lines to fd instead of 2. */
 void log_to_fd(int fd);
 
 #define log_debug(...)                                                                             \

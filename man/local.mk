@@ -1,0 +1,1 @@
+# Manual pages, mdoc, shipped and installed: dist_man_MANS += man/sluice.1

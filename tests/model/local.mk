@@ -1,0 +1,1 @@
+# Models for spin; `make model` runs tests/model/run.

@@ -1,0 +1,1 @@
+# Long kill and fault runs; `make torture` runs tests/torture/run.
