@@ -193,7 +193,9 @@ int sched_apply(const struct view *v, struct sched_env *env, const struct op *op
  * queued runs. Called once at the end of each batch, in its transaction. */
 int sched_dispatch(const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects) CHECK_RESULT;
 
-/* Creates meta records in an empty store: schema, uuid, epoch 1. */
+/* Creates meta records in an empty store: "schema" (u32, STORE_SCHEMA), "uuid" (16 bytes), "epoch" (u32, 1); integers
+ * big-endian. core/store reads these three at open. */
+#define STORE_SCHEMA 1u
 int sched_format(const struct view *v, const uint8_t uuid[16], wall_us now) CHECK_RESULT;
 /* The first due instant, TIME_NONE where nothing is due. */
 int sched_next_due(const struct view *v, wall_us *ret_at) CHECK_RESULT;

@@ -13,6 +13,7 @@ struct store_options {
 	uint64_t map_bytes;	  /* address space; 0: 16 GiB */
 	bool create;
 	bool read_only_check;	  /* fsck: take the lock, do not format */
+	wall_us now;		  /* instant of the format record of a new store */
 };
 /* Takes the lock (ERR_CONFLICT with the other's pid in the text), checks file size against the meta pages before mapping,
  * opens all tables, formats an empty store, refuses network file systems and a newer schema. */
@@ -50,6 +51,8 @@ struct writer_options {
 	void *arg;
 	/* Called on the writer thread when the store can no longer be written (EIO, MDB_PANIC, corruption): must not return. */
 	void (*on_fatal)(const struct err *err);
+	/* Called on the loop thread with the configuration that writer_set_conf replaced; may be NULL. */
+	void (*free_conf)(void *arg, const struct conf *old);
 };
 int writer_new(const struct writer_options *o, struct writer **ret, struct err *err) CHECK_RESULT;
 /* eventfd that becomes readable when results wait; then call writer_deliver on the loop thread. */
@@ -61,13 +64,16 @@ struct writer_op *writer_op_new(enum op_kind kind); /* zeroed */
 void writer_op_free(struct writer_op *op);
 /* Replaces the configuration between two batches; the old one is handed to free_conf on the loop thread. */
 int writer_set_conf(struct writer *w, const struct conf *conf) CHECK_RESULT;
-/* Waits for what was submitted to be committed and delivered, then joins the thread. */
+/* Refuses new ops, waits until what was submitted is committed and joins the thread. Results that wait are delivered by a
+ * last writer_deliver of the caller. */
 void writer_stop(struct writer *w);
 void writer_free(struct writer *w);
 struct writer_stats {
 	uint64_t ops, commits, batch_max, dispatches;
 	int64_t commit_us_total, commit_us_max;
 	uint64_t store_bytes, store_max_bytes;
+	uint64_t waiting; /* ops queued now */
+	bool disk_low;	  /* new events are refused until space is free again */
 };
 void writer_stats(struct writer *w, struct writer_stats *ret);
 
@@ -83,8 +89,11 @@ void fsck_done(struct fsck_report *r);
 /* SLUICE_CRASH_AT=name[:n] makes the process _exit(99) by SIGKILL to itself at the n-th pass of that point. */
 #ifdef SL_FAULT_INJECTION
 void crash_point(const char *name);
+/* SLUICE_MUTANT=name plants one known bug, so that the torture harness can show that it would find it. */
+bool crash_mutant(const char *name);
 #else
 #define crash_point(name) ((void)0)
+#define crash_mutant(name) (false)
 #endif
 
 #endif
