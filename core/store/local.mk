@@ -1,6 +1,11 @@
-# core/store: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-store.la
-#core_store_libsl_store_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
-#core_store_libsl_store_la_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
-#core_store_libsl_store_la_LIBADD = $(LMDB_LIBS)
+# core/store: LMDB behind struct view, the writer thread, fsck. The only user of lmdb.h.
+noinst_LTLIBRARIES += %D%/libsl-store.la
+core_store_libsl_store_la_SOURCES = \
+	%D%/crash.c \
+	%D%/env.c %D%/env.h \
+	%D%/fsck.c \
+	%D%/store.h \
+	%D%/view.c \
+	%D%/writer.c
+core_store_libsl_store_la_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
+core_store_libsl_store_la_LIBADD = $(LMDB_LIBS)

@@ -1,6 +1,8 @@
-/* store.h: the LMDB environment, read transactions, the writer thread, fsck. The only folder that sees lmdb.h.
+/* store.h: the LMDB environment, read transactions, the writer thread, fsck. The only folder that
+ * sees lmdb.h.
  *
- * LMDB runs in its default durable mode with MDB_NOTLS only (DESIGN §4). One daemon per store: flock on state/sluice.lock. */
+ * LMDB runs in its default durable mode with MDB_NOTLS only (DESIGN §4). One daemon per store:
+ * flock on state/sluice.lock. */
 #ifndef CORE_STORE_STORE_H
 #define CORE_STORE_STORE_H
 
@@ -9,14 +11,15 @@
 struct store;
 
 struct store_options {
-	const char *dir;	  /* state folder, 0700 */
-	uint64_t map_bytes;	  /* address space; 0: 16 GiB */
+	const char *dir;    /* state folder, 0700 */
+	uint64_t map_bytes; /* address space; 0: 16 GiB */
 	bool create;
-	bool read_only_check;	  /* fsck: take the lock, do not format */
-	wall_us now;		  /* instant of the format record of a new store */
+	bool read_only_check; /* fsck: take the lock, do not format */
+	wall_us now;	      /* instant of the format record of a new store */
 };
-/* Takes the lock (ERR_CONFLICT with the other's pid in the text), checks file size against the meta pages before mapping,
- * opens all tables, formats an empty store, refuses network file systems and a newer schema. */
+/* Takes the lock (ERR_CONFLICT with the other's pid in the text), checks file size against the meta
+ * pages before mapping, opens all tables, formats an empty store, refuses network file systems and
+ * a newer schema. */
 int store_open(const struct store_options *o, struct store **ret, struct err *err) CHECK_RESULT;
 void store_close(struct store *s);
 const uint8_t *store_uuid(const struct store *s); /* 16 bytes */
@@ -24,48 +27,58 @@ uint32_t store_epoch(const struct store *s);
 
 /* ---- read transactions: any thread, short ---- */
 struct store_read; /* holds a snapshot and a plan cache of its thread */
-int store_read_new(struct store *s, struct store_read **ret, struct err *err) CHECK_RESULT; /* once per thread */
+int store_read_new(
+    struct store *s, struct store_read **ret, struct err *err) CHECK_RESULT; /* once per thread */
 void store_read_free(struct store_read *r);
-const struct view *store_read_begin(struct store_read *r); /* renews the snapshot; NULL when LMDB fails */
+const struct view *store_read_begin(
+    struct store_read *r); /* renews the snapshot; NULL when LMDB fails */
 void store_read_end(struct store_read *r);
 
 /* ---- the writer thread ---- */
 struct writer;
-/* An op that was queued; its strings, JSON and arrays belong to `arena`, freed by free_arena after `done` returned. */
+/* An op that was queued; its strings, JSON and arrays belong to `arena`, freed by free_arena after
+ * `done` returned. */
 struct writer_op {
 	struct op op;
 	void *arena;
 	void (*free_arena)(void *arena);
-	/* Called on the loop thread after the commit (or the refusal) with the op's result; may be NULL. */
+	/* Called on the loop thread after the commit (or the refusal) with the op's result; may be
+	 * NULL. */
 	void (*done)(void *arg, const struct op_result *r);
 	void *arg;
 	struct op_result result;
+	const struct conf *conf; /* OP_CONF: the new one; the writer leaves the replaced one here */
 	struct writer_op *next;
 };
 struct writer_options {
 	struct store *store;
 	const struct conf *conf;
 	wall_us (*now)(void); /* clock_wall, or the simulator's */
+	uint64_t seed;	      /* of the jitter: hash_random, or the simulator's */
 	/* Called on the loop thread once per committed batch, before the `done`s of its ops. */
 	void (*on_effects)(void *arg, const struct effect *v, size_t n);
 	void *arg;
-	/* Called on the writer thread when the store can no longer be written (EIO, MDB_PANIC, corruption): must not return. */
+	/* Called on the writer thread when the store can no longer be written (EIO, MDB_PANIC,
+	 * corruption): must not return. */
 	void (*on_fatal)(const struct err *err);
-	/* Called on the loop thread with the configuration that writer_set_conf replaced; may be NULL. */
+	/* Called on the loop thread with the configuration that writer_set_conf replaced; may be
+	 * NULL. */
 	void (*free_conf)(void *arg, const struct conf *old);
 };
 int writer_new(const struct writer_options *o, struct writer **ret, struct err *err) CHECK_RESULT;
 /* eventfd that becomes readable when results wait; then call writer_deliver on the loop thread. */
 int writer_fd(const struct writer *w);
 void writer_deliver(struct writer *w);
-/* Takes the op. Never blocks; ERR_FULL when more than `limit` ops wait (65,536), ERR_CLOSED after writer_stop. */
+/* Takes the op. Never blocks; ERR_FULL when more than `limit` ops wait (65,536), ERR_CLOSED after
+ * writer_stop. */
 int writer_submit(struct writer *w, struct writer_op *take) CHECK_RESULT;
 struct writer_op *writer_op_new(enum op_kind kind); /* zeroed */
 void writer_op_free(struct writer_op *op);
-/* Replaces the configuration between two batches; the old one is handed to free_conf on the loop thread. */
+/* Replaces the configuration between two batches; the old one is handed to free_conf on the loop
+ * thread. When this fails, conf stays the caller's. */
 int writer_set_conf(struct writer *w, const struct conf *conf) CHECK_RESULT;
-/* Refuses new ops, waits until what was submitted is committed and joins the thread. Results that wait are delivered by a
- * last writer_deliver of the caller. */
+/* Refuses new ops, waits until what was submitted is committed and joins the thread. Results that
+ * wait are delivered by a last writer_deliver of the caller. */
 void writer_stop(struct writer *w);
 void writer_free(struct writer *w);
 struct writer_stats {
@@ -86,10 +99,12 @@ int fsck_run(const struct view *v, struct fsck_report *ret, struct err *err) CHE
 void fsck_done(struct fsck_report *r);
 
 /* ---- crash points: compiled in with --enable-fault-injection ---- */
-/* SLUICE_CRASH_AT=name[:n] makes the process _exit(99) by SIGKILL to itself at the n-th pass of that point. */
+/* SLUICE_CRASH_AT=name[:n] makes the process _exit(99) by SIGKILL to itself at the n-th pass of
+ * that point. */
 #ifdef SL_FAULT_INJECTION
 void crash_point(const char *name);
-/* SLUICE_MUTANT=name plants one known bug, so that the torture harness can show that it would find it. */
+/* SLUICE_MUTANT=name plants one known bug, so that the torture harness can show that it would find
+ * it. */
 bool crash_mutant(const char *name);
 #else
 #define crash_point(name) ((void)0)
