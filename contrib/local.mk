@@ -1,1 +1,2 @@
 # Helpers for people and for the tests; shipped.
+EXTRA_DIST += contrib/setup contrib/check .ci/run

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXACT_MAX 9007199254740992.0 /* 2^53: doubles name every integer up to here */
+
 /* 0: as it is; 1: \u00XX; 2: look at the UTF-8; else the letter behind a backslash. */
 static const unsigned char kinds[256] = {
     [0 ... 7] = 1,
@@ -93,7 +95,7 @@ static void add_num(struct str *out, double v)
 		str_addn(out, "null", 4);
 		return;
 	}
-	if (fabs(v) < 1e15 && v == floor(v)) {
+	if (fabs(v) <= EXACT_MAX && v == floor(v)) {
 		add_i64(out, (int64_t)v);
 		return;
 	}
