@@ -12,6 +12,7 @@
 #include "core/sched/view.h"
 
 #define MESSAGE_MAX 512
+#define RECORD_MAX 4096 /* bytes: no encoded record is longer, its tail (body, JSON) apart */
 
 enum run_state { RUN_QUEUED, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_STATE_N };
 enum step_state {
@@ -82,7 +83,9 @@ struct run_rec {
 	char dag[PLAN_NAME_MAX];
 	uint8_t plan[HASH_SHA256_BYTES];
 	enum run_state state;
-	bool cancel; /* cancel was committed; running attempts may still end well */
+	bool cancel;	     /* cancel was committed; running attempts may still end well */
+	bool timed_out;	     /* run_timeout passed: ends failed, not cancelled */
+	bool quiet;	     /* rerun --downstream none: what it publishes starts nothing */
 	enum trigger_kind trigger;
 	char trigger_name[PLAN_NAME_MAX];
 	enum key_space space;
@@ -90,9 +93,12 @@ struct run_rec {
 	uint32_t revision;
 	int32_t priority;
 	wall_us window_start, window_end, logical_time, queued_at, started_at, ended_at;
-	uint64_t event; /* first event, 0 if none */
-	/* counts: steps incl. foreach items; kept by apply, recounted by fsck */
-	uint32_t n_steps, n_open, n_failed; /* open: not ended; failed: failed or upstream_failed without allow_failure */
+	wall_us deadline_at; /* of run_timeout, while it runs: its due entry */
+	uint64_t event;	     /* first event, 0 if none */
+	/* Counts, kept by apply, recounted by fsck. n_steps and n_open hold foreach items too, the other two do not. */
+	uint32_t n_steps, n_open; /* open: not ended */
+	uint32_t n_failed;	  /* failed or upstream_failed without allow_failure */
+	uint32_t n_cancelled;
 	char message[MESSAGE_MAX];
 };
 
@@ -109,8 +115,13 @@ struct step_rec {
 	uint64_t instance; /* pool instance that holds it while RUNNING */
 	enum step_class class_;
 	uint32_t unmet; /* parents that have not ended */
-	uint32_t ok_parents, bad_parents;
+	/* Of the ended parents. ok: succeeded, or failed with allow_failure, or left out by --only; bad: failed, upstream_failed
+	 * or cancelled otherwise; failed: failed or upstream_failed, allowed or not. The rest were skipped. */
+	uint32_t ok_parents, bad_parents, failed_parents;
 	uint32_t items, items_open, items_bad, items_running; /* of a foreach group */
+	/* READY: 0 in table ready, else in table blocked under resource `blocked - 1` of step_resource() */
+	uint32_t blocked;
+	/* READY: since when; RETRYING: when it will be. Part of the keys of ready, blocked and due. */
 	wall_us ready_at, started_at, ended_at;
 	int64_t rows_in, rows_out, rows_rejected, bytes;
 	char item_key[PLAN_KEY_MAX];
@@ -161,5 +172,45 @@ struct token_rec {
 	char object[PLAN_NAME_MAX]; /* DAG of run:DAG, hook of ingest:NAME, or "" for all */
 	wall_us created_at, last_used_at;
 };
+
+struct idempotency_rec {
+	uint64_t run, event;
+};
+
+/* Kinds of RUN_DOC and STEP_DOC. */
+enum run_doc {
+	RUN_DOC_PARAMS = 1, /* object */
+	/* {"kind","name","events":["1041"],"missing":[],"partition":"day=…"|null,"datasets":[{"name","partition","version"}]} */
+	RUN_DOC_TRIGGER = 2
+};
+enum step_doc {
+	STEP_DOC_OUTPUTS = 1, /* object */
+	STEP_DOC_DATASETS,    /* array as in CONTRACT's step object */
+	STEP_DOC_ITEM,	      /* value of the foreach item */
+	STEP_DOC_RANGES	      /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a rerun reads them again */
+};
+
+/* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met. */
+#define CODE_NOT_CHOSEN "not_chosen"
+
+/* ---- codecs ---- out holds RECORD_MAX bytes; the length is returned. Decoders never read beyond the slice: ERR_CORRUPT for a
+ * record that is cut or holds what it cannot, ERR_UNSUPPORTED for one of a newer release. ret_rest, where given, is the tail. */
+#define RECORD_CODEC(name, type)                                                                   \
+	size_t name##_encode(const struct type *r, uint8_t *out);                                  \
+	int name##_decode(struct slice s, struct type *ret, struct slice *ret_rest) CHECK_RESULT;
+RECORD_CODEC(dag, dag_rec)
+RECORD_CODEC(file, file_rec)
+RECORD_CODEC(event, event_rec)
+RECORD_CODEC(dedupe, dedupe_rec)
+RECORD_CODEC(run, run_rec)
+RECORD_CODEC(step, step_rec)
+RECORD_CODEC(schedule, sched_rec)
+RECORD_CODEC(dataset, dataset_rec)
+RECORD_CODEC(version, version_rec)
+RECORD_CODEC(join, join_rec)
+RECORD_CODEC(cursor, cursor_rec)
+RECORD_CODEC(token, token_rec)
+RECORD_CODEC(idempotency, idempotency_rec)
+#undef RECORD_CODEC
 
 #endif

@@ -29,22 +29,22 @@
 	X(RUN_ID, "run_id")       /* public id 16 bytes -> run_no: identity and uniqueness */     \
 	X(RUN_DAG, "run_dag")     /* dag_no, run_no: index */                                     \
 	X(RUN_STATE, "run_state") /* state u8, run_no: index */                                   \
-	X(RUN_KEY, "run_key")     /* dag_no, key text, 0, revision u32 -> run_no: newest revision of a key */ \
+	X(RUN_KEY, "run_key")     /* dag_no, key text, 0, revision u32, run_no: index, newest revision of a key */ \
 	X(RUN_QUEUE, "run_queue") /* dag_no, 255 - priority, run_no: queued runs of a DAG */      \
 	X(STEP, "step")           /* run_no, step u16, item u32 -> step_rec */                    \
 	X(STEP_DOC, "step_doc")   /* run_no, step, item, kind u8 -> JSON: outputs, data sets, item value */ \
 	X(ITEM, "item")           /* run_no, step, item key text -> item u32 */                   \
 	X(READY, "ready")         /* 255 - priority, ready ms u64, run_no, step, item: may be dispatched now */ \
-	X(BLOCKED, "blocked")     /* resource text, 0, 255 - priority, ready ms, run, step, item */ \
+	X(BLOCKED, "blocked")     /* resource text, 0, 255 - priority, ready ms, run, step, item -> units wanted u32 */ \
 	X(RUNNING, "running")     /* instance u64, run_no, step, item: attempts handed out */     \
-	X(DUE, "due")             /* ms u64, kind u8, id bytes -> due_rec: one timer for all */   \
+	X(DUE, "due")             /* ms u64, kind u8, id bytes -> nothing: one timer for all */   \
 	X(SCHED, "sched")         /* dag_no, trigger name -> sched_rec: last and next instant */  \
 	X(COUNT, "count")         /* text -> u64: slots, runs of a DAG, tokens of a pool */       \
 	X(DATASET, "dataset")     /* ds_no u32 -> dataset_rec */                                  \
 	X(DATASET_NAME, "dataset_name") /* name -> ds_no */                                       \
 	X(DATASET_LOG, "dataset_log")   /* ds_no, version u64 -> version_rec */                   \
 	X(DATASET_PART, "dataset_part") /* ds_no, partition text -> version u64 */                \
-	X(SUB, "sub")             /* ds_no, dag_no, trigger name -> sub_rec */                    \
+	X(SUB, "sub")             /* ds_no, dag_no, trigger name -> nothing */                    \
 	X(JOIN, "join")           /* dag_no, trigger name, 0, join key -> join_rec */             \
 	X(JOIN_MEMBER, "join_member") /* dag_no, trigger name, 0, join key, 0, ds_no -> version u64 */ \
 	X(POSITION, "position")   /* dag_no, step name, 0, item key, 0, ds_no -> version u64: read: new */ \
@@ -54,7 +54,8 @@
 	X(TOKEN_NAME, "token_name") /* name -> sha256 */                                          \
 	X(AUDIT, "audit")         /* seq u64 -> actor, verb, object, previous hash */             \
 	X(BACKFILL, "backfill")   /* u64 -> backfill_rec */                                       \
-	X(IDEMPOTENCY, "idempotency") /* H128(Idempotency-Key) -> run_no */
+	X(IDEMPOTENCY, "idempotency") /* H128(Idempotency-Key) -> idempotency_rec */                \
+	X(LISTEN, "listen")       /* "hook:NAME" or "source:NAME", 0, dag_no, trigger name: who listens */
 
 enum table {
 #define TABLE_ENUM(id, name) TABLE_##id,

@@ -1,0 +1,242 @@
+/* record.c: the tables of fields of every record, and the names of states. A new field goes to the end of its table with
+ * `since` = the raised version; fields are never removed or reordered. */
+#include "core/sched/record.h"
+
+#include "core/sched/codec.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(enum run_state) == 4 && sizeof(enum verdict) == 4, "F_ENUM copies four bytes");
+
+const char *run_state_name(enum run_state s)
+{
+	static const char *const names[] = {"queued", "running", "succeeded", "failed", "cancelled"};
+
+	return (unsigned)s < RUN_STATE_N ? names[s] : "?";
+}
+
+const char *step_state_name(enum step_state s)
+{
+	static const char *const names[] = {"waiting", "ready", "running", "retrying", "succeeded", "failed",
+	    "skipped", "cancelled", "upstream_failed"};
+
+	return (unsigned)s < STEP_STATE_N ? names[s] : "?";
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = {"started", "waiting", "duplicate", "unmatched", "rejected"};
+
+	return (unsigned)v < VERDICT_N ? names[v] : "?";
+}
+
+const char *key_space_name(enum key_space s)
+{
+	static const char *const names[] = {"time", "key", "join", "event"};
+
+	return (unsigned)s < SPACE_N ? names[s] : "?";
+}
+
+bool run_state_ended(enum run_state s)
+{
+	return s >= RUN_SUCCEEDED;
+}
+
+bool step_state_ended(enum step_state s)
+{
+	return s >= STEP_SUCCEEDED;
+}
+
+#define AT(type, member, kind, size)                                                               \
+	{                                                                                          \
+		kind, 1, offsetof(struct type, member), size                                       \
+	}
+#define TEXT(type, member) AT(type, member, F_TEXT, sizeof(((struct type *)0)->member))
+#define BYTES(type, member) AT(type, member, F_BYTES, sizeof(((struct type *)0)->member))
+#define CODEC(name, type, v)                                                                       \
+	static const struct codec name##_codec = {                                                 \
+	    v, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(struct type)}; \
+	size_t name##_encode(const struct type *r, uint8_t *out)                                   \
+	{                                                                                          \
+		return codec_encode(&name##_codec, r, out);                                        \
+	}                                                                                          \
+	int name##_decode(struct slice s, struct type *ret, struct slice *ret_rest)                \
+	{                                                                                          \
+		return codec_decode(&name##_codec, s, ret, ret_rest);                              \
+	}
+
+static const struct field dag_fields[] = {
+    AT(dag_rec, no, F_U32, 4),
+    TEXT(dag_rec, name),
+    BYTES(dag_rec, plan),
+    AT(dag_rec, has_plan, F_BOOL, 1),
+    AT(dag_rec, state, F_ENUM, DAG_GONE + 1),
+    AT(dag_rec, paused, F_BOOL, 1),
+    TEXT(dag_rec, file),
+    AT(dag_rec, changed_at, F_U64, 8),
+};
+CODEC(dag, dag_rec, 1)
+
+static const struct field file_fields[] = {
+    AT(file_rec, size, F_U64, 8),
+    AT(file_rec, mtime_ns, F_U64, 8),
+    AT(file_rec, inode, F_U64, 8),
+    BYTES(file_rec, signature),
+    TEXT(file_rec, dag),
+    AT(file_rec, ok, F_BOOL, 1),
+};
+CODEC(file, file_rec, 1)
+
+static const struct field event_fields[] = {
+    AT(event_rec, seq, F_U64, 8),
+    TEXT(event_rec, source),
+    TEXT(event_rec, external_id),
+    TEXT(event_rec, type),
+    TEXT(event_rec, subject),
+    AT(event_rec, time, F_U64, 8),
+    AT(event_rec, received_at, F_U64, 8),
+    AT(event_rec, verdict, F_ENUM, VERDICT_N),
+    TEXT(event_rec, detail),
+    AT(event_rec, duplicate_of, F_U64, 8),
+    AT(event_rec, n_runs, F_U32, 4),
+    AT(event_rec, runs, F_U64S, 16),
+};
+CODEC(event, event_rec, 1)
+
+static const struct field dedupe_fields[] = {
+    AT(dedupe_rec, event, F_U64, 8),
+    BYTES(dedupe_rec, body),
+    AT(dedupe_rec, received_at, F_U64, 8),
+};
+CODEC(dedupe, dedupe_rec, 1)
+
+static const struct field run_fields[] = {
+    AT(run_rec, no, F_U64, 8),
+    BYTES(run_rec, id),
+    AT(run_rec, dag_no, F_U32, 4),
+    TEXT(run_rec, dag),
+    BYTES(run_rec, plan),
+    AT(run_rec, state, F_ENUM, RUN_STATE_N),
+    AT(run_rec, cancel, F_BOOL, 1),
+    AT(run_rec, timed_out, F_BOOL, 1),
+    AT(run_rec, quiet, F_BOOL, 1),
+    AT(run_rec, trigger, F_ENUM, TRIGGER_KIND_N),
+    TEXT(run_rec, trigger_name),
+    AT(run_rec, space, F_ENUM, SPACE_N),
+    TEXT(run_rec, key),
+    AT(run_rec, revision, F_U32, 4),
+    AT(run_rec, priority, F_U32, 4),
+    AT(run_rec, window_start, F_U64, 8),
+    AT(run_rec, window_end, F_U64, 8),
+    AT(run_rec, logical_time, F_U64, 8),
+    AT(run_rec, queued_at, F_U64, 8),
+    AT(run_rec, started_at, F_U64, 8),
+    AT(run_rec, ended_at, F_U64, 8),
+    AT(run_rec, deadline_at, F_U64, 8),
+    AT(run_rec, event, F_U64, 8),
+    AT(run_rec, n_steps, F_U32, 4),
+    AT(run_rec, n_open, F_U32, 4),
+    AT(run_rec, n_failed, F_U32, 4),
+    AT(run_rec, n_cancelled, F_U32, 4),
+    TEXT(run_rec, message),
+};
+CODEC(run, run_rec, 1)
+
+static const struct field step_fields[] = {
+    AT(step_rec, run, F_U64, 8),
+    AT(step_rec, step, F_U16, 2),
+    AT(step_rec, item, F_U32, 4),
+    AT(step_rec, state, F_ENUM, STEP_STATE_N),
+    AT(step_rec, attempt, F_U32, 4),
+    AT(step_rec, used, F_U32, 4),
+    AT(step_rec, lost, F_U32, 4),
+    AT(step_rec, generation, F_U32, 4),
+    AT(step_rec, token, F_U64, 8),
+    AT(step_rec, instance, F_U64, 8),
+    AT(step_rec, class_, F_ENUM, CLASS_N),
+    AT(step_rec, unmet, F_U32, 4),
+    AT(step_rec, ok_parents, F_U32, 4),
+    AT(step_rec, bad_parents, F_U32, 4),
+    AT(step_rec, failed_parents, F_U32, 4),
+    AT(step_rec, items, F_U32, 4),
+    AT(step_rec, items_open, F_U32, 4),
+    AT(step_rec, items_bad, F_U32, 4),
+    AT(step_rec, items_running, F_U32, 4),
+    AT(step_rec, blocked, F_U32, 4),
+    AT(step_rec, ready_at, F_U64, 8),
+    AT(step_rec, started_at, F_U64, 8),
+    AT(step_rec, ended_at, F_U64, 8),
+    AT(step_rec, rows_in, F_U64, 8),
+    AT(step_rec, rows_out, F_U64, 8),
+    AT(step_rec, rows_rejected, F_U64, 8),
+    AT(step_rec, bytes, F_U64, 8),
+    TEXT(step_rec, item_key),
+    TEXT(step_rec, code),
+    TEXT(step_rec, message),
+};
+CODEC(step, step_rec, 1)
+
+static const struct field schedule_fields[] = {
+    AT(sched_rec, last, F_U64, 8),
+    AT(sched_rec, next, F_U64, 8),
+    BYTES(sched_rec, plan),
+};
+CODEC(schedule, sched_rec, 1)
+
+static const struct field dataset_fields[] = {
+    AT(dataset_rec, no, F_U32, 4),
+    TEXT(dataset_rec, name),
+    AT(dataset_rec, version, F_U64, 8),
+    AT(dataset_rec, complete_through, F_U64, 8),
+    AT(dataset_rec, visible_at, F_U64, 8),
+    TEXT(dataset_rec, owner_dag),
+};
+CODEC(dataset, dataset_rec, 1)
+
+static const struct field version_fields[] = {
+    AT(version_rec, version, F_U64, 8),
+    TEXT(version_rec, partition),
+    AT(version_rec, run, F_U64, 8),
+    AT(version_rec, token, F_U64, 8),
+    AT(version_rec, step, F_U16, 2),
+    AT(version_rec, item, F_U32, 4),
+    AT(version_rec, changed, F_BOOL, 1),
+    AT(version_rec, rows, F_U64, 8),
+    AT(version_rec, complete_through, F_U64, 8),
+    AT(version_rec, max_event, F_U64, 8),
+    AT(version_rec, visible_at, F_U64, 8),
+};
+CODEC(version, version_rec, 1)
+
+static const struct field join_fields[] = {
+    TEXT(join_rec, key),
+    AT(join_rec, members, F_U32, 4),
+    AT(join_rec, met, F_U32, 4),
+    AT(join_rec, opened_at, F_U64, 8),
+    AT(join_rec, run, F_U64, 8),
+    AT(join_rec, fired, F_U32, 4),
+};
+CODEC(join, join_rec, 1)
+
+static const struct field cursor_fields[] = {
+    AT(cursor_rec, run, F_U64, 8),
+    AT(cursor_rec, token, F_U64, 8),
+    AT(cursor_rec, complete_through, F_U64, 8),
+    AT(cursor_rec, updated_at, F_U64, 8),
+};
+CODEC(cursor, cursor_rec, 1)
+
+static const struct field token_fields[] = {
+    TEXT(token_rec, name),
+    AT(token_rec, scopes, F_U32, 4),
+    TEXT(token_rec, object),
+    AT(token_rec, created_at, F_U64, 8),
+    AT(token_rec, last_used_at, F_U64, 8),
+};
+CODEC(token, token_rec, 1)
+
+static const struct field idempotency_fields[] = {
+    AT(idempotency_rec, run, F_U64, 8),
+    AT(idempotency_rec, event, F_U64, 8),
+};
+CODEC(idempotency, idempotency_rec, 1)
