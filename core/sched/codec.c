@@ -1,7 +1,8 @@
 /* codec.c: the two loops over a record's table of fields.
  *
- * A value is: version byte, then the fields in table order; integers big-endian, texts with a u16 length before them. What
- * stands behind the last field is the record's tail and belongs to the caller. Signed times travel as two's complement. */
+ * A value is: version byte, then the fields in table order; integers big-endian, texts with a u16
+ * length before them. What stands behind the last field is the record's tail and belongs to the
+ * caller. Signed times travel as two's complement. */
 #include "core/sched/codec.h"
 
 #include <string.h>

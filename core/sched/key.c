@@ -161,7 +161,8 @@ void key_ready(struct key *k, int priority, wall_us ready_at, const struct step_
 	key_ref(k, s);
 }
 
-void key_blocked(struct key *k, const char *resource, int priority, wall_us ready_at, const struct step_ref *s)
+void key_blocked(
+    struct key *k, const char *resource, int priority, wall_us ready_at, const struct step_ref *s)
 {
 	key_init(k);
 	key_text0(k, resource);
@@ -226,14 +227,16 @@ void key_join(struct key *k, uint32_t dag_no, const char *trigger, const char *j
 	key_text(k, join_key);
 }
 
-void key_join_member(struct key *k, uint32_t dag_no, const char *trigger, const char *join_key, uint32_t ds_no)
+void key_join_member(
+    struct key *k, uint32_t dag_no, const char *trigger, const char *join_key, uint32_t ds_no)
 {
 	key_join(k, dag_no, trigger, join_key);
 	key_u8(k, 0);
 	key_u32(k, ds_no);
 }
 
-void key_position(struct key *k, uint32_t dag_no, const char *step, const char *item, uint32_t ds_no)
+void key_position(
+    struct key *k, uint32_t dag_no, const char *step, const char *item, uint32_t ds_no)
 {
 	key_init(k);
 	key_u32(k, dag_no);

@@ -1,4 +1,12 @@
-# core/sched: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-sched.la
-#core_sched_libsl_sched_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
+# core/sched: records and keys, apply, dispatch, why, show: pure, over struct view.
+noinst_LTLIBRARIES += %D%/libsl-sched.la
+core_sched_libsl_sched_la_SOURCES = \
+	%D%/check.h \
+	%D%/codec.c %D%/codec.h \
+	%D%/key.c %D%/key.h \
+	%D%/op.h \
+	%D%/record.c %D%/record.h \
+	%D%/show.h \
+	%D%/table.c %D%/table.h \
+	%D%/view.c %D%/view.h \
+	%D%/why.h

@@ -1,31 +1,34 @@
-/* record.c: the tables of fields of every record, and the names of states. A new field goes to the end of its table with
- * `since` = the raised version; fields are never removed or reordered. */
+/* record.c: the tables of fields of every record, and the names of states. A new field goes to the
+ * end of its table with `since` = the raised version; fields are never removed or reordered. */
 #include "core/sched/record.h"
 
 #include "core/sched/codec.h"
 
 #include <string.h>
 
-_Static_assert(sizeof(enum run_state) == 4 && sizeof(enum verdict) == 4, "F_ENUM copies four bytes");
+_Static_assert(
+    sizeof(enum run_state) == 4 && sizeof(enum verdict) == 4, "F_ENUM copies four bytes");
 
 const char *run_state_name(enum run_state s)
 {
-	static const char *const names[] = {"queued", "running", "succeeded", "failed", "cancelled"};
+	static const char *const names[] = {
+	    "queued", "running", "succeeded", "failed", "cancelled"};
 
 	return (unsigned)s < RUN_STATE_N ? names[s] : "?";
 }
 
 const char *step_state_name(enum step_state s)
 {
-	static const char *const names[] = {"waiting", "ready", "running", "retrying", "succeeded", "failed",
-	    "skipped", "cancelled", "upstream_failed"};
+	static const char *const names[] = {"waiting", "ready", "running", "retrying", "succeeded",
+	    "failed", "skipped", "cancelled", "upstream_failed"};
 
 	return (unsigned)s < STEP_STATE_N ? names[s] : "?";
 }
 
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = {"started", "waiting", "duplicate", "unmatched", "rejected"};
+	static const char *const names[] = {
+	    "started", "waiting", "duplicate", "unmatched", "rejected"};
 
 	return (unsigned)v < VERDICT_N ? names[v] : "?";
 }
@@ -54,8 +57,8 @@ bool step_state_ended(enum step_state s)
 #define TEXT(type, member) AT(type, member, F_TEXT, sizeof(((struct type *)0)->member))
 #define BYTES(type, member) AT(type, member, F_BYTES, sizeof(((struct type *)0)->member))
 #define CODEC(name, type, v)                                                                       \
-	static const struct codec name##_codec = {                                                 \
-	    v, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(struct type)}; \
+	static const struct codec name##_codec = {v, name##_fields,                                \
+	    sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(struct type)};                \
 	size_t name##_encode(const struct type *r, uint8_t *out)                                   \
 	{                                                                                          \
 		return codec_encode(&name##_codec, r, out);                                        \

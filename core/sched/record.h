@@ -1,8 +1,9 @@
 /* record.h: the records of the store and their keys: plain structs, one encode and one decode each.
  *
- * A value begins with a version byte; integers are big-endian; texts are length-prefixed. Decoders accept older versions and
- * refuse newer ones (ERR_UNSUPPORTED). They live here, and not in core/store, because apply, fsck, the routes and the
- * simulator all read them; core/store adds the CRC. Times are wall_us, TIME_NONE where there is none. */
+ * A value begins with a version byte; integers are big-endian; texts are length-prefixed. Decoders
+ * accept older versions and refuse newer ones (ERR_UNSUPPORTED). They live here, and not in
+ * core/store, because apply, fsck, the routes and the simulator all read them; core/store adds the
+ * CRC. Times are wall_us, TIME_NONE where there is none. */
 #ifndef CORE_SCHED_RECORD_H
 #define CORE_SCHED_RECORD_H
 
@@ -27,9 +28,20 @@ enum step_state {
 	STEP_UPSTREAM_FAILED,
 	STEP_STATE_N
 };
-enum verdict { VERDICT_STARTED, VERDICT_WAITING, VERDICT_DUPLICATE, VERDICT_UNMATCHED, VERDICT_REJECTED, VERDICT_N };
+enum verdict {
+	VERDICT_STARTED,
+	VERDICT_WAITING,
+	VERDICT_DUPLICATE,
+	VERDICT_UNMATCHED,
+	VERDICT_REJECTED,
+	VERDICT_N
+};
 enum key_space { SPACE_TIME, SPACE_KEY, SPACE_JOIN, SPACE_EVENT, SPACE_N };
-enum dag_state { DAG_LIVE, DAG_BROKEN /* the file does not compile: the last good plan is live */, DAG_GONE };
+enum dag_state {
+	DAG_LIVE,
+	DAG_BROKEN /* the file does not compile: the last good plan is live */,
+	DAG_GONE
+};
 const char *run_state_name(enum run_state s);
 const char *step_state_name(enum step_state s);
 const char *verdict_name(enum verdict v);
@@ -48,12 +60,15 @@ struct dag_rec {
 	wall_us changed_at;
 };
 
-struct file_rec { /* one DAG file as last compiled: unchanged files are not compiled again at start */
+struct file_rec { /* one DAG file as last compiled: unchanged files are not compiled again at start
+		   */
 	uint64_t size, mtime_ns, inode;
-	uint8_t signature[HASH_SHA256_BYTES]; /* file bytes, compiler version, option tables, configuration */
+	uint8_t signature[HASH_SHA256_BYTES]; /* file bytes, compiler version, option tables,
+						 configuration */
 	char dag[PLAN_NAME_MAX];	      /* "" where the file did not compile */
 	bool ok;
-	/* the rest of the value: the check object of the file as JSON (errors, warnings), for `dags` and `check` */
+	/* the rest of the value: the check object of the file as JSON (errors, warnings), for
+	 * `dags` and `check` */
 };
 
 struct event_rec {
@@ -67,7 +82,7 @@ struct event_rec {
 	uint64_t duplicate_of; /* 0 */
 	uint32_t n_runs;
 	uint64_t runs[16]; /* the first of them */
-	/* the rest of the value: body as JSON text */
+			   /* the rest of the value: body as JSON text */
 };
 
 struct dedupe_rec {
@@ -78,24 +93,27 @@ struct dedupe_rec {
 
 struct run_rec {
 	uint64_t no;
-	uint8_t id[HASH_ID_BYTES]; /* H128(dag, key space, identity key, revision); text in base 32 is the public id */
+	uint8_t id[HASH_ID_BYTES]; /* H128(dag, key space, identity key, revision); text in base 32
+				      is the public id */
 	uint32_t dag_no;
 	char dag[PLAN_NAME_MAX];
 	uint8_t plan[HASH_SHA256_BYTES];
 	enum run_state state;
-	bool cancel;	     /* cancel was committed; running attempts may still end well */
-	bool timed_out;	     /* run_timeout passed: ends failed, not cancelled */
-	bool quiet;	     /* rerun --downstream none: what it publishes starts nothing */
+	bool cancel;	/* cancel was committed; running attempts may still end well */
+	bool timed_out; /* run_timeout passed: ends failed, not cancelled */
+	bool quiet;	/* rerun --downstream none: what it publishes starts nothing */
 	enum trigger_kind trigger;
 	char trigger_name[PLAN_NAME_MAX];
 	enum key_space space;
-	char key[PLAN_KEY_MAX]; /* as shown; in space time the identity also holds the trigger's name */
+	char key[PLAN_KEY_MAX]; /* as shown; in space time the identity also holds the trigger's
+				   name */
 	uint32_t revision;
 	int32_t priority;
 	wall_us window_start, window_end, logical_time, queued_at, started_at, ended_at;
 	wall_us deadline_at; /* of run_timeout, while it runs: its due entry */
 	uint64_t event;	     /* first event, 0 if none */
-	/* Counts, kept by apply, recounted by fsck. n_steps and n_open hold foreach items too, the other two do not. */
+	/* Counts, kept by apply, recounted by fsck. n_steps and n_open hold foreach items too, the
+	 * other two do not. */
 	uint32_t n_steps, n_open; /* open: not ended */
 	uint32_t n_failed;	  /* failed or upstream_failed without allow_failure */
 	uint32_t n_cancelled;
@@ -115,13 +133,16 @@ struct step_rec {
 	uint64_t instance; /* pool instance that holds it while RUNNING */
 	enum step_class class_;
 	uint32_t unmet; /* parents that have not ended */
-	/* Of the ended parents. ok: succeeded, or failed with allow_failure, or left out by --only; bad: failed, upstream_failed
-	 * or cancelled otherwise; failed: failed or upstream_failed, allowed or not. The rest were skipped. */
+	/* Of the ended parents. ok: succeeded, or failed with allow_failure, or left out by --only;
+	 * bad: failed, upstream_failed or cancelled otherwise; failed: failed or upstream_failed,
+	 * allowed or not. The rest were skipped. */
 	uint32_t ok_parents, bad_parents, failed_parents;
 	uint32_t items, items_open, items_bad, items_running; /* of a foreach group */
-	/* READY: 0 in table ready, else in table blocked under resource `blocked - 1` of step_resource() */
+	/* READY: 0 in table ready, else in table blocked under resource `blocked - 1` of
+	 * step_resource() */
 	uint32_t blocked;
-	/* READY: since when; RETRYING: when it will be. Part of the keys of ready, blocked and due. */
+	/* READY: since when; RETRYING: when it will be. Part of the keys of ready, blocked and due.
+	 */
 	wall_us ready_at, started_at, ended_at;
 	int64_t rows_in, rows_out, rows_rejected, bytes;
 	char item_key[PLAN_KEY_MAX];
@@ -129,9 +150,17 @@ struct step_rec {
 	char message[MESSAGE_MAX];
 };
 
-enum due_kind { DUE_CRON = 1, DUE_RETRY, DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_OUTBOX, DUE_EXPIRE, DUE_LATE };
+enum due_kind {
+	DUE_CRON = 1,
+	DUE_RETRY,
+	DUE_RUN_TIMEOUT,
+	DUE_QUEUE_TIMEOUT,
+	DUE_OUTBOX,
+	DUE_EXPIRE,
+	DUE_LATE
+};
 
-struct sched_rec { /* of a time trigger */
+struct sched_rec {	    /* of a time trigger */
 	wall_us last, next; /* logical instants; next TIME_NONE: never again */
 	uint8_t plan[HASH_SHA256_BYTES];
 };
@@ -165,10 +194,15 @@ struct cursor_rec {
 	wall_us complete_through, updated_at;
 	/* the rest of the value: cursor JSON */
 };
-enum token_scope { SCOPE_READ = 1u << 0, SCOPE_ADMIN = 1u << 1, SCOPE_RUN = 1u << 2, SCOPE_INGEST = 1u << 3 };
+enum token_scope {
+	SCOPE_READ = 1u << 0,
+	SCOPE_ADMIN = 1u << 1,
+	SCOPE_RUN = 1u << 2,
+	SCOPE_INGEST = 1u << 3
+};
 struct token_rec {
 	char name[PLAN_NAME_MAX];
-	uint32_t scopes;	       /* SCOPE_* */
+	uint32_t scopes;	    /* SCOPE_* */
 	char object[PLAN_NAME_MAX]; /* DAG of run:DAG, hook of ingest:NAME, or "" for all */
 	wall_us created_at, last_used_at;
 };
@@ -180,21 +214,25 @@ struct idempotency_rec {
 /* Kinds of RUN_DOC and STEP_DOC. */
 enum run_doc {
 	RUN_DOC_PARAMS = 1, /* object */
-	/* {"kind","name","events":["1041"],"missing":[],"partition":"day=…"|null,"datasets":[{"name","partition","version"}]} */
+	/* {"kind","name","events":["1041"],"missing":[],"partition":"day=…"|null,"datasets":[{"name","partition","version"}]}
+	 */
 	RUN_DOC_TRIGGER = 2
 };
 enum step_doc {
 	STEP_DOC_OUTPUTS = 1, /* object */
 	STEP_DOC_DATASETS,    /* array as in CONTRACT's step object */
 	STEP_DOC_ITEM,	      /* value of the foreach item */
-	STEP_DOC_RANGES	      /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a rerun reads them again */
+	STEP_DOC_RANGES /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a
+			   rerun reads them again */
 };
 
-/* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met. */
+/* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met.
+ */
 #define CODE_NOT_CHOSEN "not_chosen"
 
-/* ---- codecs ---- out holds RECORD_MAX bytes; the length is returned. Decoders never read beyond the slice: ERR_CORRUPT for a
- * record that is cut or holds what it cannot, ERR_UNSUPPORTED for one of a newer release. ret_rest, where given, is the tail. */
+/* ---- codecs ---- out holds RECORD_MAX bytes; the length is returned. Decoders never read beyond
+ * the slice: ERR_CORRUPT for a record that is cut or holds what it cannot, ERR_UNSUPPORTED for one
+ * of a newer release. ret_rest, where given, is the tail. */
 #define RECORD_CODEC(name, type)                                                                   \
 	size_t name##_encode(const struct type *r, uint8_t *out);                                  \
 	int name##_decode(struct slice s, struct type *ret, struct slice *ret_rest) CHECK_RESULT;

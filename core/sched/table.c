@@ -197,7 +197,8 @@ int step_put(const struct view *v, const struct step_rec *r)
 	return put(v, TABLE_STEP, &k, buf, step_encode(r, buf));
 }
 
-int step_doc_get(const struct view *v, const struct step_ref *s, enum step_doc kind, struct slice *ret)
+int step_doc_get(
+    const struct view *v, const struct step_ref *s, enum step_doc kind, struct slice *ret)
 {
 	struct key k;
 
@@ -205,7 +206,8 @@ int step_doc_get(const struct view *v, const struct step_ref *s, enum step_doc k
 	return get(v, TABLE_STEP_DOC, &k, ret);
 }
 
-int step_doc_put(const struct view *v, const struct step_ref *s, enum step_doc kind, const void *json, size_t n)
+int step_doc_put(
+    const struct view *v, const struct step_ref *s, enum step_doc kind, const void *json, size_t n)
 {
 	struct key k;
 
@@ -213,7 +215,8 @@ int step_doc_put(const struct view *v, const struct step_ref *s, enum step_doc k
 	return put(v, TABLE_STEP_DOC, &k, json, n);
 }
 
-int step_item_no(const struct view *v, uint64_t run, uint16_t step, const char *item_key, uint32_t *ret)
+int step_item_no(
+    const struct view *v, uint64_t run, uint16_t step, const char *item_key, uint32_t *ret)
 {
 	struct slice s;
 	struct key k;
@@ -242,7 +245,8 @@ int schedule_get(const struct view *v, uint32_t dag_no, const char *trigger, str
 	return rc != 0 ? rc : schedule_decode(s, ret, NULL);
 }
 
-int schedule_put(const struct view *v, uint32_t dag_no, const char *trigger, const struct sched_rec *r)
+int schedule_put(
+    const struct view *v, uint32_t dag_no, const char *trigger, const struct sched_rec *r)
 {
 	uint8_t buf[RECORD_MAX];
 	struct key k;
@@ -309,8 +313,8 @@ int partition_get(const struct view *v, uint32_t ds_no, const char *partition, u
 	return get_u64(v, TABLE_DATASET_PART, &k, ret);
 }
 
-int position_get(const struct view *v, uint32_t dag_no, const char *step, const char *item, uint32_t ds_no,
-    uint64_t *ret)
+int position_get(const struct view *v, uint32_t dag_no, const char *step, const char *item,
+    uint32_t ds_no, uint64_t *ret)
 {
 	uint64_t at = 0;
 	struct key k;
@@ -324,7 +328,8 @@ int position_get(const struct view *v, uint32_t dag_no, const char *step, const 
 	return 0;
 }
 
-int join_get(const struct view *v, uint32_t dag_no, const char *trigger, const char *key, struct join_rec *ret)
+int join_get(const struct view *v, uint32_t dag_no, const char *trigger, const char *key,
+    struct join_rec *ret)
 {
 	struct slice s;
 	struct key k;
@@ -335,8 +340,8 @@ int join_get(const struct view *v, uint32_t dag_no, const char *trigger, const c
 	return rc != 0 ? rc : join_decode(s, ret, NULL);
 }
 
-int cursor_get(const struct view *v, const char *dag, const char *step, const char *item, struct cursor_rec *ret,
-    struct slice *ret_json)
+int cursor_get(const struct view *v, const char *dag, const char *step, const char *item,
+    struct cursor_rec *ret, struct slice *ret_json)
 {
 	struct slice s, rest;
 	struct key k;
@@ -364,9 +369,12 @@ static int number_get(const struct view *v, enum table t, const char *name, uint
 
 	if (rc != 0)
 		return rc;
-	if (s.n != 8)
+	if (s.n == 4)
+		*ret = be_get32(s.p); /* schema and epoch */
+	else if (s.n == 8)
+		*ret = be_get64(s.p);
+	else
 		return ERR_CORRUPT;
-	*ret = be_get64(s.p);
 	return 0;
 }
 

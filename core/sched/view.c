@@ -17,12 +17,14 @@ int view_get(const struct view *v, enum table t, const void *key, size_t n, stru
 	return v->get(v->ctx, t, (struct slice){key, n}, ret_value);
 }
 
-int view_put(const struct view *v, enum table t, const void *key, size_t n, const void *value, size_t value_n)
+int view_put(const struct view *v, enum table t, const void *key, size_t n, const void *value,
+    size_t value_n)
 {
 	return v->put(v->ctx, t, (struct slice){key, n}, (struct slice){value, value_n});
 }
 
-int view_add(const struct view *v, enum table t, const void *key, size_t n, const void *value, size_t value_n)
+int view_add(const struct view *v, enum table t, const void *key, size_t n, const void *value,
+    size_t value_n)
 {
 	return v->add(v->ctx, t, (struct slice){key, n}, (struct slice){value, value_n});
 }
@@ -32,7 +34,8 @@ int view_del(const struct view *v, enum table t, const void *key, size_t n)
 	return v->del(v->ctx, t, (struct slice){key, n});
 }
 
-void view_walk_init(struct view_walk *w, const struct view *v, enum table t, const void *prefix, size_t n, bool reverse)
+void view_walk_init(struct view_walk *w, const struct view *v, enum table t, const void *prefix,
+    size_t n, bool reverse)
 {
 	w->view = v;
 	w->table = t;
@@ -46,7 +49,8 @@ void view_walk_init(struct view_walk *w, const struct view *v, enum table t, con
 	w->reverse = reverse;
 }
 
-/* The first key behind all those with the prefix; length 0 where there is none (all bytes are 0xff). */
+/* The first key behind all those with the prefix; length 0 where there is none (all bytes are
+ * 0xff). */
 static size_t after_prefix(const struct view_walk *w, uint8_t *out)
 {
 	size_t n = w->prefix_n;
