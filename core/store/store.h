@@ -61,6 +61,11 @@ struct writer_options {
 	/* Called on the writer thread when the store can no longer be written (EIO, MDB_PANIC,
 	 * corruption): must not return. */
 	void (*on_fatal)(const struct err *err);
+	/* NULL: sched_apply and sched_dispatch. The tests put a scripted scheduler here. */
+	int (*apply)(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,
+	    struct op_result *r, effect_vec *effects);
+	int (*dispatch)(
+	    const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects);
 	/* Called on the loop thread with the configuration that writer_set_conf replaced; may be
 	 * NULL. */
 	void (*free_conf)(void *arg, const struct conf *old);

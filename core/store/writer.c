@@ -240,7 +240,7 @@ static int apply_one(struct writer *w, struct writer_op *op, wall_us now, effect
 		    "the disk of the store is nearly full: free space, then send again");
 		return 0;
 	}
-	return sched_apply(&w->txn.view, &w->env, &op->op, now, &op->result, effects);
+	return w->o.apply(&w->txn.view, &w->env, &op->op, now, &op->result, effects);
 }
 
 static uint64_t jobs_in(const effect_vec *effects, size_t from)
@@ -296,7 +296,7 @@ static int batch_apply(struct writer *w, struct batch *b, uint64_t *ret_jobs)
 	if (rc != 0)
 		return rc;
 	dispatched = b->effects.n;
-	rc = sched_dispatch(&w->txn.view, &w->env, now, &b->effects);
+	rc = w->o.dispatch(&w->txn.view, &w->env, now, &b->effects);
 	w->broken = rc != 0 && rc != ERR_FULL;
 	*ret_jobs = jobs_in(&b->effects, dispatched);
 	return rc;
@@ -481,6 +481,10 @@ int writer_new(const struct writer_options *o, struct writer **ret, struct err *
 	int rc;
 
 	w->o = *o;
+	if (!w->o.apply)
+		w->o.apply = sched_apply;
+	if (!w->o.dispatch)
+		w->o.dispatch = sched_dispatch;
 	w->tail = &w->head;
 	w->done_tail = &w->done_head;
 	pthread_mutex_init(&w->mutex, NULL);

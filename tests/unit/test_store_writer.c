@@ -1,0 +1,247 @@
+/* The writer with a scripted scheduler: order, grouping, what leaves before and after a commit, bad ops, stop. */
+#include "core/store/env.h"
+
+#include "core/base/mem.h"
+#include "leak.h"
+#include "test_store_help.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The scripted op: cancel.run is the number to write; cancel.all: fail the transaction with cancel.actor's code. */
+enum { BAD_CORRUPT = 1, BAD_FULL };
+
+struct world {
+	struct temp_store t;
+	struct writer *w;
+	struct store_read *read;
+	uint64_t order[5000];
+	int rc[5000];
+	size_t n, effects;
+	bool effect_seen_uncommitted;
+	int freed_conf;
+	atomic_int fatal;
+};
+
+static struct world *the_world; /* on_fatal has no argument */
+
+static wall_us fixed_now(void)
+{
+	return 5;
+}
+
+static int scripted_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,
+    struct op_result *r, effect_vec *effects)
+{
+	struct effect e = {.kind = EFFECT_RUN, .id = op->u.cancel.run};
+	uint64_t no = op->u.cancel.run;
+	int rc;
+
+	(void)now;
+	if (op->kind == OP_CONF)
+		return 0;
+	env->random++;
+	rc = view_put(v, TABLE_RUN, &no, sizeof(no), "written", 7);
+	if (rc != 0)
+		return rc;
+	r->count = (uint32_t)env->random;
+	VEC_ADD(effects, e);
+	if (op->u.cancel.all)
+		return op->u.cancel.dag[0] == BAD_CORRUPT ? ERR_CORRUPT : ERR_FULL;
+	return 0;
+}
+
+static int scripted_dispatch(const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects)
+{
+	(void)v, (void)env, (void)now, (void)effects;
+	return 0;
+}
+
+static bool is_stored(struct world *d, uint64_t no)
+{
+	const struct view *v = store_read_begin(d->read);
+	struct slice value;
+	bool there = view_get(v, TABLE_RUN, &no, sizeof(no), &value) == 0;
+
+	store_read_end(d->read);
+	return there;
+}
+
+static void on_effects(void *arg, const struct effect *v, size_t n)
+{
+	struct world *d = arg;
+
+	d->effects += n;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_stored(d, v[i].id))
+			d->effect_seen_uncommitted = true;
+	}
+}
+
+static void on_fatal(const struct err *err)
+{
+	(void)err;
+	atomic_fetch_add(&the_world->fatal, 1);
+}
+
+static void free_conf(void *arg, const struct conf *old)
+{
+	struct world *d = arg;
+
+	(void)old;
+	d->freed_conf++;
+}
+
+static void on_done(void *arg, const struct op_result *r)
+{
+	struct world *d = arg;
+
+	d->rc[d->n] = r->rc;
+	d->order[d->n++] = r->count;
+}
+
+static void world_make(struct world *d)
+{
+	struct writer_options o = {.now = fixed_now,
+	    .arg = d,
+	    .on_effects = on_effects,
+	    .on_fatal = on_fatal,
+	    .apply = scripted_apply,
+	    .dispatch = scripted_dispatch,
+	    .free_conf = free_conf};
+	struct err err = {0};
+
+	memset(d, 0, sizeof(*d));
+	the_world = d;
+	temp_store_make(&d->t, true);
+	o.store = d->t.store;
+	cr_assert_eq(store_read_new(d->t.store, &d->read, &err), 0);
+	cr_assert_eq(writer_new(&o, &d->w, &err), 0, "%s", err.text);
+}
+
+static void world_remove(struct world *d)
+{
+	writer_free(d->w);
+	store_read_free(d->read);
+	temp_store_remove(&d->t);
+}
+
+static void submit(struct world *d, uint64_t no, char bad)
+{
+	struct writer_op *op = writer_op_new(OP_CANCEL);
+	char *arena = mem_alloc(1);
+
+	arena[0] = bad;
+	op->arena = arena;
+	op->free_arena = mem_free;
+	op->op.u.cancel.run = no;
+	op->op.u.cancel.all = bad != 0;
+	op->op.u.cancel.dag = arena;
+	op->done = on_done;
+	op->arg = d;
+	cr_assert_eq(writer_submit(d->w, op), 0);
+}
+
+static void wait_for(struct world *d, size_t n)
+{
+	struct pollfd p = {.fd = writer_fd(d->w), .events = POLLIN};
+
+	while (d->n < n) {
+		cr_assert_gt(poll(&p, 1, 10000), 0, "%zu of %zu results came", d->n, n);
+		writer_deliver(d->w);
+	}
+}
+
+Test(store_writer, answers_every_op_in_order_after_its_commit)
+{
+	struct world d;
+	struct writer_stats st;
+
+	world_make(&d);
+	for (uint64_t i = 0; i < 3000; i++)
+		submit(&d, i, 0);
+	wait_for(&d, 3000);
+	for (size_t i = 0; i < 3000; i++) {
+		cr_assert_eq(d.rc[i], 0);
+		cr_assert_eq(d.order[i], i + 1);
+	}
+	cr_assert_eq(d.effects, 3000);
+	cr_assert(!d.effect_seen_uncommitted);
+	writer_stats(d.w, &st);
+	cr_assert_eq(st.ops, 3000);
+	cr_assert_leq(st.batch_max, 1024);
+	cr_assert_lt(st.commits, 1500, "%llu commits for 3000 ops", (unsigned long long)st.commits);
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+Test(store_writer, a_bad_op_sinks_only_itself)
+{
+	struct world d;
+
+	world_make(&d);
+	for (uint64_t i = 0; i < 300; i++)
+		submit(&d, i, i == 100 ? BAD_CORRUPT : i == 200 ? BAD_FULL : 0);
+	wait_for(&d, 300);
+	for (size_t i = 0; i < 300; i++) {
+		cr_assert_eq(d.rc[i], i == 100 ? ERR_CORRUPT : i == 200 ? ERR_FULL : 0, "op %zu", i);
+		cr_assert_eq(is_stored(&d, i), d.rc[i] == 0, "op %zu", i);
+	}
+	/* The scheduler's own state went back with the transactions that were thrown away. */
+	cr_assert_eq(d.order[299], 298);
+	cr_assert_eq(d.effects, 298);
+	cr_assert_eq(d.fatal, 0);
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+Test(store_writer, hands_back_each_replaced_configuration_once)
+{
+	struct world d;
+	struct conf one, two;
+
+	memset(&one, 0, sizeof(one));
+	memset(&two, 0, sizeof(two));
+	world_make(&d);
+	cr_assert_eq(writer_set_conf(d.w, &one), 0); /* replaces none */
+	cr_assert_eq(writer_set_conf(d.w, &two), 0); /* replaces one */
+	submit(&d, 1, 0);
+	wait_for(&d, 1);
+	cr_assert_eq(d.freed_conf, 1);
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+Test(store_writer, stop_commits_what_was_submitted_and_refuses_more)
+{
+	struct world d;
+	struct writer_op *late = writer_op_new(OP_CANCEL);
+
+	world_make(&d);
+	for (uint64_t i = 0; i < 2500; i++)
+		submit(&d, i, 0);
+	writer_stop(d.w);
+	cr_assert_eq(writer_submit(d.w, late), ERR_CLOSED);
+	writer_op_free(late);
+	writer_deliver(d.w);
+	cr_assert_eq(d.n, 2500);
+	cr_assert(is_stored(&d, 2499));
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+Test(store_writer, frees_what_was_never_delivered)
+{
+	struct world d;
+
+	world_make(&d);
+	for (uint64_t i = 0; i < 500; i++)
+		submit(&d, i, 0);
+	writer_stop(d.w);
+	world_remove(&d);
+	LEAK_CHECK();
+}
