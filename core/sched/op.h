@@ -40,6 +40,7 @@ struct op_file { /* one compiled DAG file */
 	const char *report;	/* the file's object of `sluice check` as JSON */
 	const char *plan;	/* plan text, or NULL where it did not compile */
 	size_t plan_n;
+	bool gone; /* the file vanished: rec, report and plan are empty (with `complete` it is left out instead) */
 };
 
 struct step_ref {
