@@ -1,5 +1,6 @@
-/* conf.h: sluice.yaml, compiled to JSON by a worker and read into structs here. Const after load; a reload makes a new one.
- * Paths are absolute. Secrets are references; nobody but daemon/secret reads them. */
+/* conf.h: sluice.yaml, compiled to JSON by a worker and read into structs here. Const after load; a
+ * reload makes a new one. Paths are absolute. Secrets are references; nobody but daemon/secret
+ * reads them. */
 #ifndef CORE_DAG_CONF_H
 #define CORE_DAG_CONF_H
 
@@ -13,8 +14,10 @@
 
 struct conf_hook {
 	char name[PLAN_NAME_MAX];
-	const char *scheme;	 /* standard-webhooks hmac bearer none; others are refused by the compiler until they come */
-	const struct json *json; /* the whole hook: secrets, header, prefix, encoding, timestamp_header, id_header, dedupe … */
+	const char *scheme;	 /* standard-webhooks hmac bearer none; others are refused by the
+				    compiler until they come */
+	const struct json *json; /* the whole hook: secrets, header, prefix, encoding,
+				    timestamp_header, id_header, dedupe … */
 	bool is_public;
 };
 struct conf_pool {
@@ -30,7 +33,8 @@ struct conf {
 	const char *deployment;
 	const char *state_dir, *dags_dir, *unix_path;
 	const char *listen; /* host:port or NULL */
-	const struct json *hosts, *plugin_dirs, *connections, *notify, *secrets, *sources, *defaults;
+	const struct json *hosts, *plugin_dirs, *connections, *notify, *secrets, *sources,
+	    *defaults;
 	uint32_t workers;
 	struct conf_hook *hooks;
 	size_t n_hooks;

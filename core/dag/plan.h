@@ -1,5 +1,6 @@
-/* plan.h: the compiled DAG. A plan is an immutable JSON text (schema in core/README.md §3) named by its SHA-256; this file
- * reads it into structs. Everything is owned by the plan and dies with it. Pure: no I/O, no clock. */
+/* plan.h: the compiled DAG. A plan is an immutable JSON text (schema in core/README.md §3) named by
+ * its SHA-256; this file reads it into structs. Everything is owned by the plan and dies with it.
+ * Pure: no I/O, no clock. */
 #ifndef CORE_DAG_PLAN_H
 #define CORE_DAG_PLAN_H
 
@@ -11,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_NAME_MAX 64       /* bytes with terminator: step, param, trigger, DAG, hook, pool, connection */
+#define PLAN_NAME_MAX                                                                              \
+	64 /* bytes with terminator: step, param, trigger, DAG, hook, pool, connection */
 #define PLAN_DATASET_MAX 256   /* bytes with terminator: CONNECTION/NAME */
 #define PLAN_PARTITION_MAX 256 /* bytes with terminator: day=2026-11-21 */
 #define PLAN_KEY_MAX 256       /* bytes with terminator: run key, foreach item key */
@@ -57,7 +59,15 @@ enum step_kind { STEP_PIPELINE, STEP_TASK, STEP_MODEL };
 enum overlap_rule { OVERLAP_QUEUE, OVERLAP_SKIP, OVERLAP_CANCEL, OVERLAP_LATEST };
 enum catchup_keep { CATCHUP_NONE, CATCHUP_LATEST, CATCHUP_ALL };
 enum datasets_rule { DATASETS_ALL, DATASETS_ANY, DATASETS_AT_LEAST };
-enum value_type { VALUE_STRING, VALUE_INTEGER, VALUE_NUMBER, VALUE_BOOLEAN, VALUE_DATE, VALUE_TIMESTAMP, VALUE_ANY };
+enum value_type {
+	VALUE_STRING,
+	VALUE_INTEGER,
+	VALUE_NUMBER,
+	VALUE_BOOLEAN,
+	VALUE_DATE,
+	VALUE_TIMESTAMP,
+	VALUE_ANY
+};
 
 /* A declared parameter or body field. */
 struct plan_param {
@@ -83,7 +93,8 @@ struct plan_trigger {
 	enum trigger_kind kind;
 	const struct json *json; /* the whole compiled trigger */
 	/* cron */
-	const char *cron, *zone, *gap, *overlap; /* zone is set for every kind: the DAG's unless given */
+	const char *cron, *zone, *gap,
+	    *overlap; /* zone is set for every kind: the DAG's unless given */
 	/* at: wall_us; every: from + n * each */
 	int64_t at_us, each_us, from_us;
 	/* covers: NULL unit where the trigger has no window */
@@ -104,7 +115,7 @@ struct plan_trigger {
 	uint32_t at_least;
 	struct plan_member *members;
 	size_t n_members;
-	const char *join; /* unit or NULL */
+	const char *join;     /* unit or NULL */
 	bool fire_on_publish; /* fire: publish */
 	bool from_earliest;
 	bool keep_while_paused;
@@ -133,7 +144,8 @@ struct plan_foreach {
 struct plan_step {
 	char name[PLAN_NAME_MAX];
 	enum step_kind kind;
-	const struct json *json; /* the whole compiled step: task, extract, transform, load, model … */
+	const struct json
+	    *json; /* the whole compiled step: task, extract, transform, load, model … */
 	struct plan_need *needs;
 	size_t n_needs;
 	uint16_t *children; /* steps that need this one, each once */
@@ -144,7 +156,8 @@ struct plan_step {
 	int64_t timeout_ms, grace_ms; /* timeout -1: none */
 	int32_t priority;	      /* higher first; -100..100 */
 	bool allow_failure, lost_fails, isolate_fresh, keep_privileges;
-	bool exclusive;		  /* a cursor step: one attempt of (DAG, step, item) at a time, whatever max_runs says */
+	bool exclusive; /* a cursor step: one attempt of (DAG, step, item) at a time, whatever
+			   max_runs says */
 	const struct json *pools; /* object name -> count, or NULL */
 };
 
@@ -160,11 +173,12 @@ struct plan {
 	struct plan_step *steps; /* in topological order: a step's needs stand before it */
 	size_t n_steps;
 	uint32_t max_runs;
+	int32_t priority;
 	enum overlap_rule overlap;
 	int64_t run_timeout_ms, queue_timeout_ms, late_after_ms; /* -1: none */
 	const struct json *on_success, *on_failure, *on_exit;	 /* arrays or NULL */
 	const struct json *datasets;				 /* object: declarations, or NULL */
-	const char *promise;					 /* weakest: none at_least_once replace once */
+	const char *promise; /* weakest: none at_least_once replace once */
 };
 
 /* Reads and checks a plan text (n bytes). The hash is computed here. */
@@ -176,14 +190,16 @@ const struct plan_trigger *plan_trigger_find(const struct plan *p, const char *n
 /* Number of steps that need nothing, i.e. are ready at the start. */
 size_t plan_roots(const struct plan *p);
 
-/* A value against its declaration (params, webhook body): fills defaults, checks type, choices, bounds, refuses unknown
- * names. given may be NULL. *ret is a new object owned by the caller. err names the parameter and the cure. */
-int params_bind(const struct plan_params *decl, const struct json *given, const char *what, struct json **ret,
-		struct err *err) CHECK_RESULT;
+/* A value against its declaration: fills defaults, checks type, choices, bounds. what: "param"
+ * refuses unknown names and reads text as the declared type (command lines); any other ("field of
+ * the body") keeps unknown names. given may be NULL. *ret is a new object owned by the caller. err
+ * names the parameter and the cure. */
+int params_bind(const struct plan_params *decl, const struct json *given, const char *what,
+    struct json **ret, struct err *err) CHECK_RESULT;
 
 /* ---- cache of parsed plans, one per thread ---- */
 struct plan_cache;
-/* load: gives the text of a plan into *ret_text (borrowed until the next call). Least recently used plans leave when the
+/* Least recently used plans leave when the
  * texts pass max_bytes. */
 struct plan_cache *plan_cache_new(size_t max_bytes);
 void plan_cache_free(struct plan_cache *c);
