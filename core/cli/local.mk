@@ -1,10 +1,21 @@
-# core/cli: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-cli.la
-#core_cli_libsl_cli_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
-# The program.
-#bin_PROGRAMS += %D%/sluice
-#core_cli_sluice_SOURCES = %D%/main.c
-#core_cli_sluice_LDFLAGS = $(FLAGS_PROGRAM)
-#core_cli_sluice_LDADD = %D%/libsl-cli.la core/dag/libsl-dag.la core/time/libsl-time.la \
-#	core/base/libsl-base.la
+# core/cli: the sluice command.
+noinst_LTLIBRARIES += %D%/libsl-cli.la
+core_cli_libsl_cli_la_SOURCES = \
+	%D%/args.c %D%/args.h \
+	%D%/client.c %D%/client.h \
+	%D%/cmd_acts.c %D%/cmd_apply.c %D%/cmd_check.c %D%/cmd_datasets.c %D%/cmd_doctor.c \
+	%D%/cmd_fsck.c %D%/cmd_hook.c %D%/cmd_init.c %D%/cmd_lists.c %D%/cmd_logs.c \
+	%D%/cmd_plugin.c %D%/cmd_run.c %D%/cmd_schema.c %D%/cmd_show.c %D%/cmd_shutdown.c \
+	%D%/cmd_token.c %D%/cmd_trigger.c %D%/cmd_why.c \
+	%D%/cli.h %D%/config.c %D%/exec.c %D%/follow.c \
+	%D%/plugin_new.c %D%/plugin_new.h %D%/pool_stop.c %D%/pool_stop.h \
+	%D%/request.c %D%/run_body.c %D%/run_body.h %D%/sse.c %D%/sse.h \
+	%D%/table.c %D%/text.c %D%/tree.c
+core_cli_libsl_cli_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) \
+	-DSL_TEMPLATEDIR='"$(pkgdatadir)/template"'
+core_cli_libsl_cli_la_LIBADD = $(CURL_LIBS)
+
+bin_PROGRAMS += %D%/sluice
+core_cli_sluice_SOURCES = %D%/main.c
+core_cli_sluice_LDFLAGS = $(FLAGS_PROGRAM)
+core_cli_sluice_LDADD = %D%/libsl-cli.la core/pool/libsl-pool.la core/base/libsl-base.la

@@ -1,0 +1,214 @@
+/* cmd_acts.c: `sluice cancel | rerun | mark | pause | resume`: one request each, its answer in a
+ * sentence. */
+#include "core/base/mem.h"
+#include "core/cli/cli.h"
+
+#include <string.h>
+
+/* POSTs and prints the reply: JSON as asked, else the sentence. Frees body. */
+static int act(
+    struct cli *cli, const char *path, struct json *body, const char *sentence, const char *object)
+{
+	struct str text;
+	struct json *reply = NULL;
+	str_init(&text, 1 << 20);
+	json_print(body, &text);
+	int rc = cli_request(cli, "POST", path, str_peek(&text), &reply, NULL);
+	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
+		cli_print_json(cli, reply, NULL);
+	else if (rc == EXIT_OK)
+		printf("%s %s\n", object, sentence);
+	str_done(&text);
+	json_free(reply);
+	json_free(body);
+	return rc;
+}
+
+static char *path_to(const char *prefix, const char *name, const char *suffix)
+{
+	struct str b;
+	str_init(&b, 1 << 16);
+	str_add(&b, prefix);
+	cli_add_segment(&b, name);
+	str_add(&b, suffix);
+	return str_take(&b);
+}
+
+/* ---- cancel ---- */
+
+static int cancel_all(struct cli *cli, const char *dag)
+{
+	struct json *body = json_new_object();
+	if (dag)
+		json_put(body, "dag", json_new_str(dag));
+	else
+		json_put(body, "all", json_new_bool(true));
+	return act(cli, "/v1/cancel", body, "cancelled", dag ? dag : "all runs");
+}
+
+static int run_cancel(struct cli *cli, const struct args *a)
+{
+	const char *dag = args_get(a, "dag", NULL);
+	if (dag || args_has(a, "all")) {
+		if (!args_expect(a, 0, 0))
+			return EXIT_USAGE;
+		return cancel_all(cli, dag);
+	}
+	if (!args_expect(a, 1, 1))
+		return EXIT_USAGE;
+	char *path = path_to("/v1/runs/", a->pos[0], "/cancel");
+	int rc = act(cli, path, json_new_object(), "is being cancelled", a->pos[0]);
+	mem_free(path);
+	return rc;
+}
+
+static const struct cli_opt cancel_opts[] = {
+    {"dag", "DAG", "Cancel every run of this DAG that has not ended.", 0},
+    {"all", NULL, "Cancel every run that has not ended.", 0},
+    {NULL, NULL, NULL, 0},
+};
+const struct command cmd_cancel = {
+    .name = "cancel",
+    .synopsis = "RUN | --dag DAG | --all",
+    .summary = "Cancel a run: waiting steps at once, running ones after their grace",
+    .help = "A step that ends well before its grace is over counts as succeeded.\n"
+	    "\nExamples:\n  sluice cancel shop_nightly\n  sluice cancel --dag shop_nightly",
+    .opts = cancel_opts,
+    .run = run_cancel,
+};
+
+/* ---- rerun ---- */
+
+static int run_rerun(struct cli *cli, const struct args *a)
+{
+	struct json *body;
+	const char *step;
+	if (!args_expect(a, 1, 1))
+		return EXIT_USAGE;
+	body = json_new_object();
+	if (args_has(a, "step")) {
+		struct json *steps = json_new_array();
+		for (size_t i = 0; (step = args_nth(a, "step", i)); i++)
+			json_push(steps, json_new_str(step));
+		json_put(body, "steps", steps);
+	}
+	if (args_has(a, "failed"))
+		json_put(body, "failed", json_new_bool(true));
+	if (args_get(a, "downstream", NULL))
+		json_put(body, "downstream", json_new_str(args_get(a, "downstream", NULL)));
+	char *path = path_to("/v1/runs/", a->pos[0], "/rerun");
+	int rc = act(cli, path, body, "runs again", a->pos[0]);
+	mem_free(path);
+	if (rc == EXIT_OK && args_has(a, "wait"))
+		rc = follow_run(cli, a->pos[0]);
+	return rc;
+}
+
+static const struct cli_opt rerun_opts[] = {
+    {"step", "STEP", "Run this step again, and what depends on it. May be repeated.", 0},
+    {"failed", NULL,
+	"Run the failed steps again, and what waited for them (the default after a failure).", 0},
+    {"downstream", "each|once|none", "Whether runs of other DAGs follow (once).", 0},
+    {"wait", NULL, "Watch the run to its end.", 'w'},
+    {NULL, NULL, NULL, 0},
+};
+const struct command cmd_rerun = {
+    .name = "rerun",
+    .synopsis = "RUN [--step STEP]... [--failed] [--downstream each|once|none] [--wait]",
+    .summary = "Run a run's steps again: the failed ones, some, or all",
+    .help = "The same run is opened again; what succeeded is kept unless it is named.\n"
+	    "\nExamples:\n  sluice rerun shop_nightly\n  sluice rerun shop_nightly@2026-11-21 "
+	    "--step orders --wait",
+    .opts = rerun_opts,
+    .run = run_rerun,
+};
+
+/* ---- mark ---- */
+
+static int run_mark(struct cli *cli, const struct args *a)
+{
+	struct str path;
+	const char *state = args_get(a, "state", NULL);
+	if (!args_expect(a, 2, 2))
+		return EXIT_USAGE;
+	if (!state)
+		return cli_error(EXIT_USAGE, "mark needs --state succeeded, skipped or failed");
+	struct json *body = json_new_object();
+	json_put(body, "state", json_new_str(state));
+	str_init(&path, 1 << 16);
+	str_add(&path, "/v1/runs/");
+	cli_add_segment(&path, a->pos[0]);
+	str_add(&path, "/steps/");
+	cli_add_segment(&path, a->pos[1]);
+	str_add(&path, "/mark");
+	int rc = act(cli, str_peek(&path), body, state, a->pos[1]);
+	str_done(&path);
+	return rc;
+}
+
+static const struct cli_opt mark_opts[] = {
+    {"state", "STATE", "succeeded, skipped or failed.", 0},
+    {NULL, NULL, NULL, 0},
+};
+const struct command cmd_mark = {
+    .name = "mark",
+    .synopsis = "RUN STEP --state succeeded|skipped|failed",
+    .summary = "Set the state of a step that does not run",
+    .help = "Examples:\n  sluice mark shop_nightly orders --state succeeded",
+    .opts = mark_opts,
+    .run = run_mark,
+};
+
+/* ---- pause, resume ---- */
+
+static int pause_or_resume(
+    struct cli *cli, const struct args *a, const char *verb, const char *sentence)
+{
+	char *path;
+	int rc;
+	if (args_has(a, "all")) {
+		path = path_to("/v1/", verb, "");
+	} else {
+		if (!args_expect(a, 1, 1))
+			return EXIT_USAGE;
+		struct str suffix;
+		str_init(&suffix, 64);
+		str_addf(&suffix, "/%s", verb);
+		path = path_to("/v1/dags/", a->pos[0], str_peek(&suffix));
+		str_done(&suffix);
+	}
+	rc = act(cli, path, json_new_object(), sentence, a->n_pos ? a->pos[0] : "everything");
+	mem_free(path);
+	return rc;
+}
+
+static int run_pause(struct cli *cli, const struct args *a)
+{
+	return pause_or_resume(cli, a, "pause", "paused: nothing new starts until: sluice resume");
+}
+
+static int run_resume(struct cli *cli, const struct args *a)
+{
+	return pause_or_resume(cli, a, "resume", "resumed");
+}
+
+static const struct cli_opt pause_opts[] = {
+    {"all", NULL, "All DAGs.", 0},
+    {NULL, NULL, NULL, 0},
+};
+const struct command cmd_pause = {
+    .name = "pause",
+    .synopsis = "DAG | --all",
+    .summary = "Start no new runs of a DAG; what runs goes on",
+    .help = "Examples:\n  sluice pause shop_nightly",
+    .opts = pause_opts,
+    .run = run_pause,
+};
+const struct command cmd_resume = {
+    .name = "resume",
+    .synopsis = "DAG | --all",
+    .summary = "Take back a pause",
+    .help = "Examples:\n  sluice resume shop_nightly",
+    .opts = pause_opts,
+    .run = run_resume,
+};

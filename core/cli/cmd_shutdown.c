@@ -1,0 +1,103 @@
+/* cmd_shutdown.c: `sluice shutdown`: stops daemon and pool; with no daemon it speaks to the pool.
+ */
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/cli/client.h"
+#include "core/cli/pool_stop.h"
+
+#include <time.h>
+
+static const struct cli_opt opts[] = {
+    {"drain", "[=TIME]", "Wait for what runs, at most TIME (10m).", 0},
+    {"cancel", NULL, "Cancel what runs.", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+/* Waits until nobody answers any more, so that the next command finds the store free. */
+static int wait_gone(struct cli *cli, int64_t limit_ms)
+{
+	mono_us end = clock_mono() + limit_ms * US_PER_MS;
+	struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+	while (clock_mono() < end) {
+		struct str out;
+		struct err err = {0};
+		int status = 0;
+		str_init(&out, 1 << 20);
+		int rc = client_exchange(cli->client, "GET", "/livez", NULL, &status, &out, &err);
+		str_done(&out);
+		if (rc)
+			return EXIT_OK;
+		nanosleep(&nap, NULL);
+	}
+	return cli_error(EXIT_TRY_AGAIN,
+	    "the daemon still answers; what runs may need longer: sluice runs --state running");
+}
+
+static int without_daemon(struct cli *cli, bool cancel)
+{
+	struct json *conf = NULL;
+	struct err err = {0};
+	int rc = cli_config_load(cli, &conf, &err);
+	if (rc == 0)
+		rc = pool_stop(json_get_str(conf, "state", ""), cancel, &err);
+	json_free(conf);
+	if (rc == ERR_NOT_FOUND)
+		return cli_error(EXIT_UNREACHABLE, "neither daemon nor pool is running");
+	if (rc)
+		return cli_error(EXIT_INTERNAL, "%s", err.text);
+	printf("no daemon; the pool %s\n",
+	    cancel ? "cancels what runs" : "ends when what runs has ended");
+	return EXIT_OK;
+}
+
+static int run(struct cli *cli, const struct args *a)
+{
+	int64_t drain_ms = 600000;
+	struct err err = {0};
+	struct str body;
+	if (!args_expect(a, 0, 0))
+		return EXIT_USAGE;
+	bool drain = args_has(a, "drain"), cancel = args_has(a, "cancel");
+	const char *time = args_get(a, "drain", NULL);
+	if (drain && cancel)
+		return cli_error(EXIT_USAGE, "--drain and --cancel exclude each other");
+	if (time && str_to_duration_ms(time, &drain_ms) != 0)
+		return cli_error(EXIT_USAGE, "--drain takes a time such as 10m, not \"%s\"", time);
+	if (client_new(cli, &cli->client, &err) != 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	str_init(&body, 256);
+	str_addf(&body, "{\"how\":\"%s\",\"drain_ms\":%lld}",
+	    cancel  ? "cancel"
+	    : drain ? "drain"
+		    : "leave",
+	    (long long)drain_ms);
+	struct str out;
+	int status = 0, rc;
+	str_init(&out, 1 << 20);
+	rc = client_exchange(
+	    cli->client, "POST", "/v1/shutdown", str_peek(&body), &status, &out, &err);
+	if (rc == ERR_UNREACHABLE && !cli->url)
+		rc = without_daemon(cli, cancel);
+	else if (rc)
+		rc = cli_error(EXIT_UNREACHABLE, "%s", err.text);
+	else if (status >= 300)
+		rc = cli_error(
+		    EXIT_REFUSED, "the daemon refused to stop (%d): %s", status, str_peek(&out));
+	else
+		rc = wait_gone(cli, drain || cancel ? drain_ms + 30000 : 30000);
+	str_done(&out);
+	str_done(&body);
+	return rc;
+}
+
+const struct command cmd_shutdown = {
+    .name = "shutdown",
+    .synopsis = "[--drain[=TIME] | --cancel]",
+    .summary = "Stop the daemon and the pool",
+    .help =
+	"Without an option the daemon stops at once and running steps go on in the pool; the next\n"
+	"daemon takes them over.\n"
+	"\nExamples:\n  sluice shutdown --drain=10m\n  sluice shutdown --cancel",
+    .opts = opts,
+    .run = run,
+};

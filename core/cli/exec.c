@@ -1,0 +1,65 @@
+/* exec.c: running the project's other programs (sluice-worker, sluiced) and reading what they
+ * print. */
+#include "core/base/io.h"
+#include "core/cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int read_all(int fd, size_t max, struct str *out, struct err *err)
+{
+	char buf[65536];
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, ERR_IO, errno, "reading a helper program's output");
+		if (n == 0)
+			return 0;
+		if (out->len + (size_t)n > max)
+			return err_set(
+			    err, ERR_LIMIT, "a helper program printed more than %zu bytes", max);
+		str_addn(out, buf, (size_t)n);
+	}
+}
+
+int exec_collect(const char *program, char *const argv[], size_t max, struct str *out,
+    int *ret_status, struct err *err)
+{
+	int fds[2], rc;
+	pid_t pid;
+	posix_spawn_file_actions_t actions;
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_errno(err, ERR_IO, errno, "pipe");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	rc = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	io_close(&fds[1]);
+	if (rc != 0) {
+		io_close(&fds[0]);
+		return err_errno(
+		    err, ERR_NOT_FOUND, rc, "cannot start %s: is Sluice installed whole?", program);
+	}
+	rc = read_all(fds[0], max, out, err);
+	io_close(&fds[0]);
+	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+		continue;
+	*ret_status = WIFEXITED(*ret_status) ? WEXITSTATUS(*ret_status) : 128;
+	return rc;
+}
+
+int exec_replace(const char *program, char *const argv[])
+{
+	fflush(stdout);
+	execv(program, argv);
+	return cli_error(EXIT_INTERNAL, "cannot start %s: %s; is Sluice installed whole?", program,
+	    strerror(errno));
+}
