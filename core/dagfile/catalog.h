@@ -1,4 +1,5 @@
-/* catalog.h: what the installed plugins offer, so that a file is checked without running a line of their code.
+/* catalog.h: what the installed plugins offer, so that a file is checked without running a line of
+ * their code.
  *
  * Format (written by core/worker/describe from the tables of sluice/plugin.h, read here):
  *   {"v":1,"plugins":[{"name":"sqlite","version":"0.1.0","file":"/…/sqlite.so","sha256":"<hex>","license":"…","home":"…",
@@ -9,15 +10,18 @@
  *                "load":{"caps":0,"options":[OPT…],"promise":{"append":"once","merge":"once"}},
  *                "model":{…},"task":{"caps":0,"options":[OPT…],"submit":true},"source":{…}}}]}],
  *    "problems":[{"file":"/…/bad.so","message":"…"}]}
- * A role that the kind lacks is absent. `needs` are the SLU_N_* bits, `caps` the role's own bits. `promise` holds only the
- * modes that the load can do: append replace merge replace_partition delete_insert, each none at_least_once replace once.
- *   OPT = {"name","type","doc","default","choices":["a","b"],"min","max","required":true,"templated":true,
+ * A role that the kind lacks is absent. `needs` are the SLU_N_* bits, `caps` the role's own bits.
+ * `promise` holds only the modes that the load can do: append replace merge replace_partition
+ * delete_insert, each none at_least_once replace once. OPT =
+ * {"name","type","doc","default","choices":["a","b"],"min","max","required":true,"templated":true,
  *          "deprecated":true,"identity":true,"needs":["other"],"excludes":["other"],"sub":[OPT…]}
- * `type` is SLU_T_* in lower case: string bool int float bytes duration enum list map object secret uri sql columns dataset
- * instant. Everything but name and type may be absent: an empty text, false, an empty list. default, min and max are texts as
- * in the plugin's table; `choices`, `needs` and `excludes` are its texts "a|b|c" split at `|` (blanks and commas split too).
- * `sub`: the members of an object; for list and map the first one is the element (its name does not matter). A `uri` without
- * a scheme is a path: relative to sluice.yaml in a connection, to the DAG file in a step; the compiler makes it absolute. */
+ * `type` is SLU_T_* in lower case: string bool int float bytes duration enum list map object secret
+ * uri sql columns dataset instant. Everything but name and type may be absent: an empty text,
+ * false, an empty list. default, min and max are texts as in the plugin's table; `choices`, `needs`
+ * and `excludes` are its texts "a|b|c" split at `|` (blanks and commas split too). `sub`: the
+ * members of an object; for list and map the first one is the element (its name does not matter). A
+ * `uri` without a scheme is a path: relative to sluice.yaml in a connection, to the DAG file in a
+ * step; the compiler makes it absolute. */
 #ifndef CORE_DAGFILE_CATALOG_H
 #define CORE_DAGFILE_CATALOG_H
 
@@ -32,20 +36,30 @@
 
 struct catalog;
 
-/* Reads the text (ERR_PARSE with the cause otherwise). A NULL or empty text gives a catalog without plugins. */
+/* Reads the text (ERR_PARSE with the cause otherwise). A NULL or empty text gives a catalog without
+ * plugins. */
 int catalog_parse(const char *text, size_t n, struct catalog **ret, struct err *err) CHECK_RESULT;
 void catalog_free(struct catalog *c); /* accepts NULL */
 
 /* All pointers below are borrowed from the catalog. NULL where there is no such thing. */
 const struct json *catalog_plugin(const struct catalog *c, const char *plugin);
-const char *catalog_plugin_at(const struct catalog *c, size_t i); /* name of the i-th, NULL behind the last */
+const char *catalog_plugin_at(
+    const struct catalog *c, size_t i); /* name of the i-th, NULL behind the last */
 const struct json *catalog_plugin_kinds(const struct json *plugin);
 
-/* How a role is looked up: by the plugin's name and, where it has several kinds, the kind's type. */
-enum catalog_found { CATALOG_OK, CATALOG_NO_PLUGIN, CATALOG_NO_TYPE, CATALOG_NO_ROLE, CATALOG_AMBIGUOUS };
-/* type may be NULL: the only kind that has the role, else the one that is called like the plugin. role: "extract" … */
-enum catalog_found catalog_find(const struct catalog *c, const char *plugin, const char *type, const char *role,
-				const struct json **ret_kind, const struct json **ret_role);
+/* How a role is looked up: by the plugin's name and, where it has several kinds, the kind's type.
+ */
+enum catalog_found {
+	CATALOG_OK,
+	CATALOG_NO_PLUGIN,
+	CATALOG_NO_TYPE,
+	CATALOG_NO_ROLE,
+	CATALOG_AMBIGUOUS
+};
+/* type may be NULL: the only kind that has the role, else the one that is called like the plugin.
+ * role: "extract" … */
+enum catalog_found catalog_find(const struct catalog *c, const char *plugin, const char *type,
+    const char *role, const struct json **ret_kind, const struct json **ret_role);
 
 const char *catalog_kind_type(const struct json *kind);
 unsigned catalog_kind_needs(const struct json *kind);
