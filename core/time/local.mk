@@ -1,4 +1,9 @@
-# core/time: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-time.la
-#core_time_libsl_time_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
+# core/time: zones, cron and calendar; pure.
+noinst_LTLIBRARIES += %D%/libsl-time.la
+core_time_libsl_time_la_SOURCES = \
+	%D%/calendar.c %D%/calendar.h \
+	%D%/cron.c %D%/cron.h \
+	%D%/cron_parse.c \
+	%D%/tz.c %D%/tz.h \
+	%D%/tz_file.c %D%/tz_impl.h \
+	%D%/tz_rule.c
