@@ -33,7 +33,7 @@
 
 struct options {
 	const char *state, *run_user;
-	bool supervise, once, verbose;
+	bool supervise, once, verbose, no_cgroup;
 	int ready_fd, idle_s;
 	char *const *daemon_args;
 	int n_daemon_args;
@@ -67,6 +67,7 @@ static const char usage_text[] =
     "  --once           end with the first daemon's connection\n"
     "  --supervise      start sluiced, and start it again when it ends (process 1 of a container)\n"
     "  --idle SECONDS   end after this long without daemon and work (30)\n"
+    "  --no-cgroup      do not make a cgroup of its own\n"
     "  --ready-fd N     write the instance's id to descriptor N once it listens\n"
     "  --verbose        log more\n";
 
@@ -192,7 +193,7 @@ static int begin_instance(struct pool *p, struct err *err)
 	char id[LINK_ID_TEXT];
 	int rc;
 
-	rc = instance_begin(&p->instance, p->state, !p->opt.supervise, err);
+	rc = instance_begin(&p->instance, p->state, !p->opt.supervise && !p->opt.no_cgroup, err);
 	if (rc != 0)
 		return rc;
 	link_id_text(p->instance.id, id);
@@ -334,7 +335,8 @@ static int parse_options(int argc, char *const argv[], struct options *o)
 	    {"run-user", required_argument, NULL, 'u'}, {"once", no_argument, NULL, 'o'},
 	    {"supervise", no_argument, NULL, 'S'}, {"idle", required_argument, NULL, 'i'},
 	    {"ready-fd", required_argument, NULL, 'r'}, {"verbose", no_argument, NULL, 'v'},
-	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"no-cgroup", no_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
 	int64_t n;
 	int c;
 
@@ -349,6 +351,8 @@ static int parse_options(int argc, char *const argv[], struct options *o)
 			o->once = true;
 		else if (c == 'S')
 			o->supervise = true;
+		else if (c == 'c')
+			o->no_cgroup = true;
 		else if (c == 'v')
 			o->verbose = true;
 		else if (c == 'i' && str_to_i64(optarg, &n) == 0 && n > 0 && n < 86400)

@@ -75,7 +75,7 @@ int note_parse(const char *text, size_t n, struct note *ret, struct err *err)
 	if (note.grace_ms < 0)
 		note.grace_ms = 0;
 	note.fresh = json_get_bool(j, "fresh", false);
-	note.keep = json_get_bool(j, "keep", false);
+	note.keep_scratch = json_get_bool(j, "keep_scratch", false);
 	workers = json_get_i64(j, "workers", 0);
 	note.workers = workers > 0 && workers < 4096 ? (uint32_t)workers : 0;
 	if (!str_copy(note.key, sizeof(note.key), json_get_str(j, "key", "")))

@@ -18,7 +18,7 @@ struct note {
 	char *scratch;		/* owned; below state/scratch; NULL: none */
 	int64_t deadline_ms;	/* -1: none */
 	int64_t grace_ms;
-	bool fresh, keep;
+	bool fresh, keep_scratch;
 	uint32_t workers;  /* 0: not said */
 	struct mask *mask; /* owned; NULL: no secrets */
 };

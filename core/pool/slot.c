@@ -368,7 +368,7 @@ static void finish_attempt(
 	if (!logs_finish(s->conf.logs, a->log))
 		log_debug("somebody still holds the output of %s", a->note.slug);
 	a->log = 0;
-	if (a->note.scratch != NULL && !a->note.keep) {
+	if (a->note.scratch != NULL && !a->note.keep_scratch) {
 		snprintf(path, sizeof(path), "%s/scratch/%s", s->conf.state, a->note.scratch);
 		logs_remove_tree(s->conf.logs, path);
 	}
@@ -479,7 +479,7 @@ static void take_frame(struct worker *w, const struct frame *h)
 		return;
 	if (h->type == FRAME_PROGRESS)
 		mailbox_progress(w->s->mailbox, w->attempt, str_peek(&w->s->in), w->s->in.len);
-	else if (h->type == (w->attempt->system ? FRAME_SYSTEM_OUT : FRAME_OUT))
+	else if (h->type == FRAME_OUT || h->type == FRAME_SYSTEM_OUT)
 		take_report(w, h);
 }
 
