@@ -1,15 +1,42 @@
-# core/kit: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-kit.la
-#core_kit_libsl_kit_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
-#core_kit_libsl_kit_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ZSTD_CFLAGS)
-#core_kit_libsl_kit_la_LIBADD = $(CURL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
+# core/kit: what plugin authors link; public headers under core/include/sluice/kit.
+noinst_LTLIBRARIES += %D%/libsl-kit.la
+core_kit_libsl_kit_la_SOURCES = \
+	%D%/buf.c \
+	%D%/build.c %D%/build.h \
+	%D%/csv.c \
+	%D%/csv_write.c \
+	%D%/error.c \
+	%D%/field.c \
+	%D%/file.c \
+	%D%/ndjson.c \
+	%D%/parse.h \
+	%D%/period.c \
+	%D%/read.c \
+	%D%/retry.c \
+	%D%/source.c \
+	%D%/stream.c \
+	%D%/text.c
+core_kit_libsl_kit_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS)
+core_kit_libsl_kit_la_LIBADD = $(ZLIB_LIBS) $(ZSTD_LIBS)
+sluiceincludedir = $(includedir)/sluice
+sluiceinclude_HEADERS = core/include/sluice/arrow.h core/include/sluice/plugin.h
+kitincludedir = $(includedir)/sluice/kit
+kitinclude_HEADERS = \
+	core/include/sluice/kit/batch.h \
+	core/include/sluice/kit/buf.h \
+	core/include/sluice/kit/error.h \
+	core/include/sluice/kit/file.h \
+	core/include/sluice/kit/json.h \
+	core/include/sluice/kit/period.h \
+	core/include/sluice/kit/retry.h \
+	core/include/sluice/kit/rows.h \
+	core/include/sluice/kit/stream.h \
+	core/include/sluice/kit/text.h
 # For plugin authors: one static archive of position-independent objects, kit and base together.
-# Once libsl-kit.la has sources, name both archives here and add it to kitlib_DATA.
-#kitlibdir = $(libdir)
-#kitlib_DATA = %D%/libsluice-kit.a
-#%D%/libsluice-kit.a: %D%/libsl-kit.la core/base/libsl-base.la
-#	$(AM_V_AR)rm -f $@ && printf 'create %s\naddlib %s\naddlib %s\nsave\nend\n' $@ \
-#		%D%/.libs/libsl-kit.a core/base/.libs/libsl-base.a | $(AR) -M && $(RANLIB) $@
-#CLEANFILES += %D%/libsluice-kit.a
+kitlibdir = $(libdir)
+kitlib_DATA = %D%/libsluice-kit.a
+%D%/libsluice-kit.a: %D%/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la
+	$(AM_V_AR)rm -f $@ && printf 'create %s\naddlib %s\naddlib %s\naddlib %s\nsave\nend\n' $@ \
+		%D%/.libs/libsl-kit.a core/time/.libs/libsl-time.a core/base/.libs/libsl-base.a | $(AR) -M && $(RANLIB) $@
+CLEANFILES += %D%/libsluice-kit.a
 pkgconfig_DATA += %D%/sluice-plugin.pc

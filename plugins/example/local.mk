@@ -1,6 +1,6 @@
-# plugins/example: list the sources explicitly, then take away the comment signs. In the build tree the
-# module is plugins/.libs/example.so.
-#pkglib_LTLIBRARIES += plugins/example.la
-#plugins_example_la_SOURCES = %D%/plugin.c
-#plugins_example_la_LDFLAGS = $(FLAGS_PLUGIN)
-#plugins_example_la_LIBADD = core/kit/libsl-kit.la core/base/libsl-base.la
+# plugins/example: in the build tree the module is plugins/.libs/example.so.
+pkglib_LTLIBRARIES += plugins/example.la
+plugins_example_la_SOURCES = %D%/plugin.c
+plugins_example_la_LDFLAGS = $(FLAGS_PLUGIN)
+plugins_example_la_LIBADD = core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la
+EXTRA_DIST += %D%/README.md
