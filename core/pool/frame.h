@@ -78,11 +78,15 @@ struct frame { /* head as on the wire, 64 bytes */
 	uint64_t reserved;
 };
 
-/* What the pool must know of a job (the rest it passes on unread): JSON note
- * {"slug":"dag/step#2","lane":"attempt","key":"<hex: worker
- * affinity>","log":"dag/RUNID/step.1.log","deadline_ms":7200000,
- *  "grace_ms":10000,"fresh":false,"keep":false,"needs":7,"workers":4,"masks":["…"]}; deadline_ms
- * -1: none, counted from the start of the attempt. */
+/* What the pool must know of a job; the rest it passes on unread. JSON note, every member may be
+ * absent, others are ignored:
+ * {"slug":"dag/step#2","key":"<hex: worker affinity, at most 128
+ * characters>","log":"dag/RUNID/step.1.log","scratch":
+ *  "RUNID.step.1","deadline_ms":7200000,"grace_ms":10000,"fresh":false,"workers":4,"masks":["secret"],"keep_scratch":false}
+ * log is below state/logs, scratch below state/scratch (made by the worker, removed by the pool
+ * afterwards unless keep_scratch); deadline_ms: -1 or absent is none, counted from the start of the
+ * attempt; fresh: a new worker for this attempt alone; workers: how many idle workers are kept at
+ * most; masks: values shorter than six characters are refused, the attempt then fails. */
 
 /* Sends one frame; fds may be NULL. Blocking or not as the socket is: ERR_AGAIN, ERR_CLOSED (EPIPE,
  * ECONNRESET), ERR_IO. Fills in magic, version, len and FRAME_MEMFD itself. Payloads over

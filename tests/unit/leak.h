@@ -1,5 +1,6 @@
-/* leak.h: Criterion's workers skip the leak check at exit, so each test body ends with LEAK_CHECK().
- * Under AddressSanitizer it fails the test if memory is lost; without it, it does nothing. */
+/* leak.h: Criterion's workers skip the leak check at exit, so each test body ends with
+ * LEAK_CHECK(). Under AddressSanitizer it fails the test if memory is lost; without it, it does
+ * nothing. */
 #ifndef TESTS_UNIT_LEAK_H
 #define TESTS_UNIT_LEAK_H
 

@@ -1,0 +1,101 @@
+/* route_dags.c: DAGs: list, one, pause, resume, plan, apply. */
+#include "core/http/route.h"
+
+#include "core/sched/show.h"
+
+#include <string.h>
+
+void get_dags(struct http_req *q)
+{
+	struct route_list l;
+	char next[LIST_NEXT_MAX] = "";
+	struct err err = {0};
+	const struct view *v;
+
+	if (!route_list_query(q, &l) || (v = route_view(q)) == NULL)
+		return;
+	struct jw *w = route_list_begin(q, "dags");
+	int rc = list_dags(v, &l.q, q->h->env.wall(), w, next, &err);
+	route_view_end(q);
+	if (rc != 0)
+		reply_err(q->conn, rc, &err);
+	else
+		route_list_end(q, w, next);
+}
+
+void get_dag(struct http_req *q)
+{
+	struct dag_rec rec;
+	struct err err = {0};
+	const struct view *v = route_view(q);
+
+	if (v == NULL)
+		return;
+	int rc = find_dag(v, q->params[0], &rec);
+	if (rc == ERR_NOT_FOUND)
+		err_set(&err, rc, "no DAG is called \"%s\"", q->params[0]);
+	if (rc == 0)
+		rc = show_dag(v, rec.no, true, q->h->env.wall(), reply_begin(q->h));
+	route_view_end(q);
+	if (rc != 0)
+		reply_err(q->conn, rc, &err);
+	else
+		reply_json(q->conn, 200);
+}
+
+static void pause_or_resume(struct http_req *q, bool on)
+{
+	const char *dag = q->n_params > 0 ? q->params[0] : NULL;
+	struct json *body;
+
+	if (!route_body(q, "", &body))
+		return;
+	json_free(body);
+	struct call *call = call_new(q, OP_PAUSE, 256 + (dag != NULL ? strlen(dag) : 0));
+	call->op->op.u.pause.dag = call_str(call, dag);
+	call->op->op.u.pause.on = on;
+	call->op->op.u.pause.actor = call_str(call, q->auth.actor);
+	call_submit(call, route_reply_count);
+}
+
+void post_pause(struct http_req *q)
+{
+	pause_or_resume(q, true);
+}
+
+void post_resume(struct http_req *q)
+{
+	pause_or_resume(q, false);
+}
+
+static void plan(struct http_req *q, bool apply)
+{
+	struct http_env *env = &q->h->env;
+	struct err err = {0};
+	struct json *body;
+
+	if (!route_body(q, "", &body))
+		return;
+	json_free(body);
+	if (env->plan == NULL) {
+		reply_problem(q->conn, 501, "unsupported", "this daemon has no DAG folder");
+		return;
+	}
+	struct conn *c = q->conn;
+	struct call *call = call_new_daemon(q);
+	int rc = env->plan(env->arg, apply, call_answer, call, &err);
+	if (rc == 0)
+		return;
+	call_free(call);
+	reply_err(c, rc, &err);
+}
+
+void post_plan(struct http_req *q)
+{
+	plan(q, false);
+}
+
+void post_apply(struct http_req *q)
+{
+	plan(q, true);
+}
