@@ -99,46 +99,15 @@ static bool ingest_token(struct http_req *q, const struct hook *k)
 	return auth_allows(q, SCOPE_INGEST, k->name);
 }
 
-static void body_sha(const struct http_req *q, char hex[2 * HASH_SHA256_BYTES + 1])
+/* dedupe: {body: 10m}: the id is the body's digest, and is forgotten after that time. */
+static void id_of_body(const struct http_req *q, struct hook_fact *f)
 {
 	uint8_t sha[HASH_SHA256_BYTES];
+	char hex[2 * HASH_SHA256_BYTES + 1];
 
 	hash_sha256(q->body, q->body_n, sha);
 	hash_to_hex(sha, sizeof(sha), hex);
-}
-
-/* The instant at which an event with this id was first taken, TIME_NONE where none was. */
-static wall_us first_seen(struct http_req *q, const struct hook *k, const char *id)
-{
-	const char *parts[2] = {k->source, id};
-	uint8_t key[HASH_ID_BYTES];
-	struct slice value;
-	struct dedupe_rec rec;
-	const struct view *v = q->h->env.view_begin(q->h->env.arg);
-	wall_us at = TIME_NONE;
-
-	if (v == NULL)
-		return TIME_NONE;
-	hash_id(key, parts, 2);
-	if (view_get(v, TABLE_DEDUPE, key, sizeof(key), &value) == 0 &&
-	    dedupe_decode(value, &rec, NULL) == 0)
-		at = rec.received_at;
-	q->h->env.view_end(q->h->env.arg);
-	return at;
-}
-
-/* dedupe: {body: 10m}. The id is the body's digest and the number of the window; a repeat just
- * behind the end of a window finds the first event in the window before. */
-static void id_of_body(struct http_req *q, const struct hook *k, wall_us now, struct hook_fact *f)
-{
-	char hex[2 * HASH_SHA256_BYTES + 1];
-	long long window = (long long)(now / k->dedupe_body_us);
-
-	body_sha(q, hex);
-	snprintf(f->id, sizeof(f->id), "body.%s.%lld", hex, window - 1);
-	wall_us seen = first_seen(q, k, f->id);
-	if (seen == TIME_NONE || now - seen >= k->dedupe_body_us)
-		snprintf(f->id, sizeof(f->id), "body.%s.%lld", hex, window);
+	snprintf(f->id, sizeof(f->id), "body.%s", hex);
 }
 
 static void on_event_done(struct call *call, const struct op_result *r)
@@ -186,6 +155,7 @@ static void submit(struct http_req *q, const struct hook *k, const struct hook_f
 	op->u.event.source = call_str(call, k->source);
 	op->u.event.hook = call_str(call, k->name);
 	op->u.event.external_id = call_str(call, f->id);
+	op->u.event.dedupe_ms = f->dedupe_ms;
 	op->u.event.type = call_str(call, type);
 	op->u.event.subject = call_str(call, subject);
 	op->u.event.time = f->time != TIME_NONE ? f->time : now;
@@ -215,7 +185,9 @@ void hook_request(struct http_req *q)
 		refuse(q, k, 400, "malformed", err.text);
 		return;
 	}
-	if (f.id[0] == '\0' && k->dedupe_body_us > 0)
-		id_of_body(q, k, now, &f);
+	if (f.id[0] == '\0' && k->dedupe_body_ms > 0) {
+		id_of_body(q, &f);
+		f.dedupe_ms = k->dedupe_body_ms;
+	}
 	submit(q, k, &f, now, body);
 }

@@ -28,7 +28,7 @@ struct hook {
 	size_t n_secrets;
 	char header[64], prefix[32], timestamp_header[64], id_header[64]; /* lower case; "" none */
 	bool base64;
-	int64_t dedupe_body_us; /* 0: no repeats by body */
+	int64_t dedupe_body_ms; /* 0: no repeats by body */
 	bool is_public;
 	uint64_t max_body;
 	uint64_t accepted, repeated, refused;
@@ -40,6 +40,7 @@ struct hook {
 struct hook_fact {
 	char id[HOOK_ID_MAX]; /* "" : no id, no repeats */
 	wall_us time;	      /* signed time, or TIME_NONE */
+	int64_t dedupe_ms;    /* the id is remembered for so long; 0: as usual */
 };
 
 struct hook_scheme {

@@ -131,7 +131,7 @@ static int load_settings(struct hook *k, const struct json *j, struct err *err)
 	if (body != NULL && str_to_duration_ms(json_str(body, ""), &ms) != 0)
 		return err_set(
 		    err, ERR_CONFIG, "hooks.%s: dedupe.body is no duration like 10m", k->name);
-	k->dedupe_body_us = json_get_i64(dedupe, "body_ms", ms) * US_PER_MS;
+	k->dedupe_body_ms = json_get_i64(dedupe, "body_ms", ms);
 	return 0;
 }
 

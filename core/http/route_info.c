@@ -87,9 +87,9 @@ void get_why(struct http_req *q)
 	bool bad = false;
 	const struct view *v;
 
-	if (!request_query(q, "of", o.of, sizeof(o.of), &bad) || o.of[0] == '\0' || bad) {
+	if (!request_query(q, "subject", o.of, sizeof(o.of), &bad) || o.of[0] == '\0' || bad) {
 		reply_problem(q->conn, 400, "usage",
-		    "of: RUN, DAG, event:NUMBER or dataset:NAME; step: STEP of a run");
+		    "subject: RUN, DAG, event:NUMBER or dataset:NAME; step: STEP of a run");
 		return;
 	}
 	request_query(q, "step", o.step, sizeof(o.step), &bad);
@@ -159,7 +159,7 @@ void get_readyz(struct http_req *q)
 
 static bool stop_mode(const struct json *body, enum http_stop *ret, int64_t *ret_ms)
 {
-	const char *mode = json_get_str(body, "mode", "drain");
+	const char *mode = json_get_str(body, "how", "drain");
 
 	*ret_ms = json_get_i64(body, "drain_ms", -1);
 	if (str_eq(mode, "leave"))
@@ -180,12 +180,12 @@ void post_shutdown(struct http_req *q)
 	struct json *body;
 	int64_t ms;
 
-	if (!route_body(q, "mode drain_ms", &body))
+	if (!route_body(q, "how drain_ms", &body))
 		return;
 	bool known = stop_mode(body, &how, &ms);
 	json_free(body);
 	if (!known) {
-		reply_problem(q->conn, 400, "usage", "mode: drain (default), cancel or leave");
+		reply_problem(q->conn, 400, "usage", "how: drain (default), cancel or leave");
 		return;
 	}
 	int rc = q->h->env.stop != NULL

@@ -3,7 +3,9 @@
 #include "core/http/stream.h"
 
 #include "core/sched/show.h"
+#include "core/time/tz.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ACTOR_ROOM sizeof(((struct auth *)0)->actor)
@@ -119,6 +121,62 @@ static bool check_run_body(struct http_req *q, const struct json *body)
 	return false;
 }
 
+/* The zone that a time without one means: the trigger's, else the DAG's. */
+static const char *zone_of(
+    const struct view *v, const char *dag, const char *trigger, char zone[TZ_NAME_MAX])
+{
+	const struct plan *plan;
+	const struct plan_trigger *t = NULL;
+	struct dag_rec rec;
+	struct err err;
+
+	str_copy(zone, TZ_NAME_MAX, "UTC");
+	if (find_dag(v, dag, &rec) != 0 || !rec.has_plan ||
+	    v->plan(v->ctx, rec.plan, &plan, &err) != 0)
+		return zone;
+	if (trigger != NULL)
+		t = plan_trigger_find(plan, trigger);
+	for (size_t i = 0; t == NULL && trigger == NULL && i < plan->n_triggers; i++) {
+		if (plan->triggers[i].kind == TRIGGER_CRON)
+			t = &plan->triggers[i];
+	}
+	str_copy(zone, TZ_NAME_MAX, t != NULL && t->zone != NULL ? t->zone : plan->timezone);
+	return zone;
+}
+
+static bool has_zone(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n > 0 && (text[n - 1] == 'Z' || text[n - 1] == 'z' ||
+			    (n > 16 && strpbrk(text + 16, "+-") != NULL));
+}
+
+/* RFC 3339, or a date or time without zone, which is meant in the zone of what it is for. */
+static bool logical_time(struct http_req *q, const struct json *body, wall_us *ret)
+{
+	const char *text = json_get_str(body, "logical_time", NULL);
+	char zone[TZ_NAME_MAX], utc[48];
+	const struct tz *tz;
+	const struct view *v;
+	wall_us civil;
+
+	if (text == NULL || has_zone(text))
+		return route_time(q, body, "logical_time", ret);
+	snprintf(utc, sizeof(utc), "%.40s%s", text, strlen(text) > 10 ? "Z" : "");
+	if (clock_parse(utc, &civil) != 0) {
+		reply_problem(q->conn, 400, "usage",
+		    "logical_time: a time like 2026-11-21T17:30:00Z, or a date");
+		return false;
+	}
+	if ((v = route_view(q)) == NULL)
+		return false;
+	zone_of(v, q->params[0], json_get_str(body, "trigger", NULL), zone);
+	route_view_end(q);
+	*ret = tz_load(zone, &tz, NULL) == 0 ? tz_from_civil(tz, civil) : civil;
+	return true;
+}
+
 void post_run(struct http_req *q)
 {
 	struct json *body;
@@ -127,7 +185,7 @@ void post_run(struct http_req *q)
 
 	if (!route_body(q, "params logical_time key trigger only", &body))
 		return;
-	if (!route_time(q, body, "logical_time", &at) || !check_run_body(q, body)) {
+	if (!check_run_body(q, body) || !logical_time(q, body, &at)) {
 		json_free(body);
 		return;
 	}
@@ -200,15 +258,12 @@ void post_cancel_run(struct http_req *q)
 	call_submit(call, on_run_changed);
 }
 
-static void cancel_many(struct http_req *q, const char *dag)
+static void cancel_many(struct http_req *q, const char *dag, struct json *body)
 {
-	struct json *body;
-
-	if (!route_body(q, "", &body))
-		return;
-	json_free(body);
 	struct call *call =
 	    call_new(q, OP_CANCEL, ACTOR_ROOM + (dag != NULL ? strlen(dag) : 0) + 8);
+
+	call->json = body;
 	call->op->op.u.cancel.dag = call_str(call, dag);
 	call->op->op.u.cancel.all = dag == NULL;
 	call->op->op.u.cancel.actor = call_str(call, q->auth.actor);
@@ -217,12 +272,27 @@ static void cancel_many(struct http_req *q, const char *dag)
 
 void post_cancel_dag(struct http_req *q)
 {
-	cancel_many(q, q->params[0]);
+	struct json *body;
+
+	if (route_body(q, "", &body))
+		cancel_many(q, q->params[0], body);
 }
 
+/* {"dag": NAME} or {"all": true}: an empty body must not cancel everything. */
 void post_cancel_all(struct http_req *q)
 {
-	cancel_many(q, NULL);
+	struct json *body;
+
+	if (!route_body(q, "dag all", &body))
+		return;
+	const char *dag = json_get_str(body, "dag", NULL);
+	if ((dag != NULL) == json_get_bool(body, "all", false)) {
+		reply_problem(q->conn, 400, "usage",
+		    "the body names what to cancel: {\"dag\": NAME} or {\"all\": true}");
+		json_free(body);
+		return;
+	}
+	cancel_many(q, dag, body);
 }
 
 void post_rerun(struct http_req *q)

@@ -53,7 +53,7 @@ static bool read_scopes(const struct json *body, struct token_rec *rec, struct e
 
 void post_token(struct http_req *q)
 {
-	char text[5 + 2 * TOKEN_BYTES + 1] = "slu_";
+	char text[3 + 2 * TOKEN_BYTES + 1] = "sl_";
 	uint8_t random[TOKEN_BYTES];
 	struct token_rec rec = {.last_used_at = TIME_NONE};
 	struct err err = {0};
@@ -73,7 +73,7 @@ void post_token(struct http_req *q)
 	json_free(body);
 	rec.created_at = q->h->env.wall();
 	hash_random(random, sizeof(random));
-	hash_to_hex(random, sizeof(random), text + 4);
+	hash_to_hex(random, sizeof(random), text + 3);
 	struct call *call = call_new(q, OP_TOKEN_ADD, sizeof(text) + sizeof(rec.name) + 8);
 	call->op->op.u.token_add.rec = rec;
 	hash_sha256(text, strlen(text), call->op->op.u.token_add.hash);

@@ -250,27 +250,30 @@ static int run_get(const struct view *v, uint64_t run, struct run_rec *ret)
 	return rc == 0 ? run_decode(value, ret, NULL) : rc;
 }
 
-static int render_step(const struct view *v, const struct client *k, const struct step_ref *step,
-    struct jw *w, const char *progress)
+/* {"run","dag", then the members of the step object, "progress"} */
+static int render_step(
+    const struct view *v, const struct client *k, const struct step_ref *step, const char *progress)
 {
+	struct str *t = &k->s->text, *object = &k->s->event;
 	struct run_rec run;
+	struct jw w;
 	char id[HASH_ID_TEXT];
 	int rc = run_get(v, step->run, &run);
 
 	if (rc != 0 || (k->dag[0] != '\0' && !str_eq(k->dag, run.dag)))
 		return rc != 0 ? rc : ERR_NOT_FOUND;
+	str_reset(object);
+	jw_init(&w, object);
+	rc = show_step(v, step, &w);
+	if (rc != 0 || object->failed || object->len < 2)
+		return rc != 0 ? rc : ERR_LIMIT;
 	hash_to_base32(run.id, id);
-	jw_object(w);
-	jw_kstr(w, "run", id);
-	jw_kstr(w, "dag", run.dag);
-	jw_key(w, "step");
-	rc = show_step(v, step, w);
-	if (progress != NULL) {
-		jw_key(w, "progress");
-		jw_raw(w, progress);
-	}
-	jw_end_object(w);
-	return rc;
+	str_addf(t, "{\"run\":\"%s\",\"dag\":\"%s\",", id, run.dag);
+	str_addn(t, object->s + 1, object->len - 2);
+	if (progress != NULL)
+		str_addf(t, ",\"progress\":%s", progress);
+	str_addc(t, '}');
+	return 0;
 }
 
 static int render_run(const struct view *v, const struct client *k, uint64_t no, struct jw *w)
@@ -332,7 +335,7 @@ static void send_ref(const struct view *v, struct client *k, const struct ref *r
 			break;
 		if (!all)
 			watch_log(v, k, &r->step);
-		rc = render_step(v, k, &r->step, &w, NULL);
+		rc = render_step(v, k, &r->step, NULL);
 		break;
 	case EFFECT_DATASET:
 		name = "dataset";
@@ -510,7 +513,7 @@ void stream_progress(struct stream *s, const struct step_ref *step, const char *
 		if (k->conn->blocked || k->pos != s->next || (k->run != 0 && k->run != step->run))
 			continue;
 		data_begin(s, &w);
-		if (render_step(v, k, step, &w, str_peek(&copy)) == 0)
+		if (render_step(v, k, step, str_peek(&copy)) == 0)
 			send_event(k, "step", 0);
 	}
 	s->h->env.view_end(s->h->env.arg);

@@ -56,6 +56,7 @@ struct op {
 			const char *hook;	  /* name under hooks:, "" for other sources */
 			const char *source;	  /* event_rec.source */
 			const char *external_id; /* "" : no id, so no repeat */
+			int64_t dedupe_ms;	 /* how long the id is remembered; 0: as long as its event */
 			const char *type, *subject;
 			wall_us time;
 			const struct json *body; /* parsed, borrowed by the op: freed with it */
