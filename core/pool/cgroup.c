@@ -105,6 +105,7 @@ void cgroup_leave(const char *path)
 {
 	char *parent = io_path_dir(path);
 
+	/* Fails where a worker still lives: the daemon removes it later (link_forget). */
 	if (path[0] != '\0' && write_text(parent, "cgroup.procs", "0"))
 		rmdir(path);
 	mem_free(parent);

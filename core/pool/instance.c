@@ -92,7 +92,6 @@ void instance_ended(struct instance *i)
 	unlink(path);
 	if (io_write_all(i->lock_fd, "ended=1\n", 8, NULL) != 0)
 		log_warn("the orderly end could not be noted");
-	cgroup_leave(i->cgroup);
 }
 
 bool instance_is_there(const struct instance *i)
@@ -107,6 +106,7 @@ bool instance_is_there(const struct instance *i)
 
 void instance_done(struct instance *i)
 {
+	cgroup_leave(i->cgroup);
 	io_close(&i->listen_fd);
 	io_close(&i->lock_fd);
 	mem_free(i->folder);

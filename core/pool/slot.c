@@ -15,7 +15,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -200,6 +202,16 @@ void slots_dismiss_idle(struct slots *s)
 		worker_leave(w);
 }
 
+/* At the pool's end only: a killed process is gone in no time, one that hangs in the kernel is not
+ * waited for. */
+static void wait_for_death(pid_t pid)
+{
+	int tries;
+
+	for (tries = 0; tries < 100 && waitpid(pid, NULL, WNOHANG) == 0; tries++)
+		poll(NULL, 0, 1);
+}
+
 void slots_free(struct slots *s)
 {
 	struct worker_list *lists[] = {&s->idle, &s->busy, &s->leaving, &s->dead};
@@ -208,9 +220,11 @@ void slots_free(struct slots *s)
 
 	if (s == NULL)
 		return;
+	slots_kill_all(s);
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		while ((w = TAILQ_FIRST(lists[i])) != NULL) {
-			worker_kill(w);
+			if (w->state != WORKER_DEAD)
+				wait_for_death(w->pid);
 			worker_free(w);
 		}
 	}
