@@ -430,7 +430,7 @@ static void read_events(struct reader *r, const char *text, size_t n)
 		mem_free(r->key[--r->depth]);
 }
 
-struct yaml_doc *yaml_parse(const char *text, size_t n, struct diags *d)
+struct yaml_doc *yaml_doc_parse(const char *text, size_t n, struct diags *d)
 {
 	struct reader r;
 
@@ -455,7 +455,7 @@ struct yaml_doc *yaml_parse(const char *text, size_t n, struct diags *d)
 	return r.doc;
 }
 
-void yaml_free(struct yaml_doc *doc)
+void yaml_doc_free(struct yaml_doc *doc)
 {
 	struct yaml_node *n, *next;
 
@@ -471,7 +471,7 @@ void yaml_free(struct yaml_doc *doc)
 	mem_free(doc);
 }
 
-struct yaml_node *yaml_root(const struct yaml_doc *doc)
+struct yaml_node *yaml_doc_root(const struct yaml_doc *doc)
 {
 	return doc != NULL ? doc->root : NULL;
 }

@@ -1,0 +1,88 @@
+/* keys_later.c: what the language has and this version does not do yet. A key leaves this list with
+ * its engine. */
+#include "core/dagfile/keys.h"
+
+#include <string.h>
+
+const struct key_later KEYS_LATER[] = {
+    /* time */
+    {"triggers.*.at", NULL, "use cron, or start the run by hand: sluice trigger DAG --at TIME"},
+    {"triggers.*.every", NULL, "use cron, for example cron: \"*/15 * * * *\""},
+    {"triggers.*.catchup", NULL, "leave it out: ticks that were missed are not made up for"},
+    {"triggers.*.jitter", NULL, "leave it out, or choose different minutes in cron"},
+    {"queue_timeout", NULL, "leave it out; run_timeout and timeout work"},
+    {"late_after", NULL, "leave it out"},
+    /* events */
+    {"triggers.*.source", NULL, "use a webhook that the other system calls"},
+    {"triggers.*.absence", NULL, "leave it out"},
+    {"triggers.*.settle", NULL, "leave it out: each update starts a run"},
+    {"triggers.*.on_update", NULL, "leave it out"},
+    {"triggers.*.expire", NULL, "leave it out: an open join waits until it is complete"},
+    {"triggers.*.datasets.at_least", NULL, "use all or any"},
+    {"triggers.*.datasets.of", NULL, "use all or any"},
+    {"triggers.*.datasets.all[].map", NULL, "join data sets whose partitions have the same unit"},
+    {"triggers.*.datasets.all[].use", NULL, "leave it out: every member must be published"},
+    {"triggers.*.datasets.all[].max_age", NULL, "leave it out"},
+    {"triggers.*.datasets.any[].map", NULL, "leave it out"},
+    {"triggers.*.datasets.any[].use", NULL, "leave it out"},
+    {"triggers.*.datasets.any[].max_age", NULL, "leave it out"},
+    {"triggers.*.from", "!now", "leave it out: a new trigger begins now"},
+    {"triggers.*.while_paused", "keep",
+	"leave it out: while a DAG is paused its events start nothing"},
+    {"triggers.*.fire", "publish", "leave it out: an update that changed rows fires"},
+    {"triggers.*.partitions", "batch", "leave it out: each partition starts its own run"},
+    {"datasets.*.freshness", NULL, "leave it out"},
+    /* runs */
+    {"concurrency.overlap", "!queue", "leave it out: a run waits until max_runs allows it"},
+    {"priority", "!0", "leave it out: steps are taken in the order in which they became ready"},
+    {"steps.*.priority", "!0",
+	"leave it out: steps are taken in the order in which they became ready"},
+    {"steps.*.pools", NULL,
+	"leave it out; max_runs, max_parallel and workers in sluice.yaml limit too"},
+    {"on_success", NULL, "leave it out; a last step with when: all_success can do the work"},
+    {"on_failure", NULL, "leave it out; a last step with when: one_failed can do the work"},
+    {"on_exit", NULL, "leave it out; a last step with when: all_done can do the work"},
+    {"steps.*.foreach.in.file", NULL, "write the list into the file"},
+    {"steps.*.foreach.in.discover", NULL, "write the list into the file"},
+    {"steps.*.foreach.tolerate", NULL, "leave it out; allow_failure: true lets the run succeed"},
+    {"steps.*.needs[].match", NULL, "leave it out: the step begins when all items are done"},
+    {"steps.*.renamed_from", NULL, "leave it out: the step begins with a state of its own"},
+    /* data */
+    {"steps.*.model", NULL, "use a task that runs the SQL"},
+    {"steps.*.extract.deletes", "!none", "leave it out: hard deletes are not seen"},
+    {"steps.*.extract.expand", NULL, "leave it out"},
+    {"steps.*.load.schema", "!freeze", "leave it out"},
+    {"steps.*.load.guard", NULL, "leave it out"},
+    {"steps.*.load.checks", NULL, "check in a task that follows"},
+    {"steps.*.load.checkpoint", NULL, "leave it out: the load publishes once, at its end"},
+    /* sluice.yaml */
+    {"sources", NULL, "use a webhook that the other system calls"},
+    {"notify", NULL, "leave it out"},
+    {"pools", NULL, "leave it out; max_runs, max_parallel and workers limit too"},
+    {"http.tls", NULL, "listen on 127.0.0.1 and put a proxy with TLS in front"},
+    {"hooks.*.touch", NULL, "leave it out; let a DAG with a webhook trigger publish the data set"},
+    {"hooks.*.auth", NULL, "use standard-webhooks, hmac or bearer"},
+    {"hooks.*.scheme", "github", "use standard-webhooks, hmac, bearer or none"},
+    {"hooks.*.scheme", "cloudevents", "use standard-webhooks, hmac, bearer or none"},
+    {"hooks.*.scheme", "pubsub", "use standard-webhooks, hmac, bearer or none"},
+    {"hooks.*.scheme", "s3", "use standard-webhooks, hmac, bearer or none"},
+    {"hooks.*.scheme", "gcs", "use standard-webhooks, hmac, bearer or none"},
+    {"defaults.on_success", NULL, "leave it out"},
+    {"defaults.on_failure", NULL, "leave it out"},
+    {"defaults.on_exit", NULL, "leave it out"},
+    {NULL, NULL, NULL},
+};
+
+const struct key_later *keys_later(const char *pattern, const char *value)
+{
+	const struct key_later *l;
+
+	for (l = KEYS_LATER; l->pattern != NULL; l++) {
+		if (strcmp(l->pattern, pattern) != 0)
+			continue;
+		if (l->value == NULL || (l->value[0] == '!' ? strcmp(l->value + 1, value) != 0
+							    : strcmp(l->value, value) == 0))
+			return l;
+	}
+	return NULL;
+}
