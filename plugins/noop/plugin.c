@@ -1,10 +1,11 @@
-/* noop: a task that does nothing, as slowly and as badly as it is told. The smallest plugin there is, and what the benches
- * and the tests of the scheduler run. */
+/* noop: a task that does nothing, as slowly and as badly as it is told. The smallest plugin there
+ * is, and what the benches and the tests of the scheduler run. */
 #include <sluice/plugin.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct noop {
 	const slu_host *host; /* borrowed */
@@ -45,7 +46,8 @@ static slu_rc fail_as(const char *name, slu_err *err)
 
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (strcmp(classes[i].name, name) == 0)
-			return fail(err, classes[i].rc, "NOOP.FAIL", "failed as the option `fail` asked");
+			return fail(
+			    err, classes[i].rc, "NOOP.FAIL", "failed as the option `fail` asked");
 	return fail(err, SLU_E_CONFIG, "NOOP.CLASS", "`fail` names no error class");
 }
 
@@ -60,6 +62,21 @@ static slu_rc put_output(struct noop *n, slu_err *err)
 	return fail(err, SLU_E_DATA, "NOOP.OUTPUT", "the output is over 64 KiB");
 }
 
+/* The instant of the first instruction, for measuring how long a step waited: microseconds since
+ * 1970. */
+static void put_stamp(struct noop *n)
+{
+	struct timespec t;
+	char text[32];
+	int32_t on = 0;
+
+	if (n->host->get_bool(n->run, "stamp", &on) != SLU_OK || !on)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	snprintf(text, sizeof(text), "%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	n->host->output(n->run, "at_us", text);
+}
+
 static slu_rc noop_run(void *st, slu_err *err)
 {
 	struct noop *n = st;
@@ -68,6 +85,7 @@ static slu_rc noop_run(void *st, slu_err *err)
 	int64_t ms = 0, until = 0;
 	slu_rc rc;
 
+	put_stamp(n);
 	if (message != NULL)
 		n->host->log(n->run, SLU_LOG_INFO, NULL, message, strlen(message));
 	n->host->get_i64(n->run, "sleep", &ms);
@@ -86,16 +104,33 @@ static void noop_close(void *st)
 }
 
 static const slu_opt options[] = {
-    {.name = "sleep", .type = SLU_T_DURATION, .flags = SLU_F_TEMPLATED, .def = "0s", .doc = "How long the step takes."},
-    {.name = "fail", .type = SLU_T_ENUM, .flags = SLU_F_TEMPLATED,
+    {.name = "sleep",
+	.type = SLU_T_DURATION,
+	.flags = SLU_F_TEMPLATED,
+	.def = "0s",
+	.doc = "How long the step takes."},
+    {.name = "fail",
+	.type = SLU_T_ENUM,
+	.flags = SLU_F_TEMPLATED,
 	.choices = "config|auth|data|schema|transient|quota|timeout|internal",
 	.doc = "The error class with which the step fails."},
-    {.name = "fail_until", .type = SLU_T_INT, .def = "0", .min = "0",
+    {.name = "fail_until",
+	.type = SLU_T_INT,
+	.def = "0",
+	.min = "0",
 	.doc = "The first attempt that no longer fails; 0: every attempt fails."},
-    {.name = "output", .type = SLU_T_MAP, .flags = SLU_F_TEMPLATED,
+    {.name = "output",
+	.type = SLU_T_MAP,
+	.flags = SLU_F_TEMPLATED,
 	.doc = "Becomes the step's output `value`."},
-    {.name = "message", .type = SLU_T_STRING, .flags = SLU_F_TEMPLATED,
+    {.name = "message",
+	.type = SLU_T_STRING,
+	.flags = SLU_F_TEMPLATED,
 	.doc = "A line for the step's log."},
+    {.name = "stamp",
+	.type = SLU_T_BOOL,
+	.def = "false",
+	.doc = "Puts the instant of the first instruction into the output `at_us`."},
 };
 
 static const slu_task task = {
