@@ -1,13 +1,29 @@
-# core/daemon: list the sources (and headers) explicitly, then take away the comment signs.
-#noinst_LTLIBRARIES += %D%/libsl-daemon.la
-#core_daemon_libsl_daemon_la_SOURCES = \
-#	%D%/FILE.c %D%/FILE.h
-#core_daemon_libsl_daemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
-#core_daemon_libsl_daemon_la_LIBADD = $(EVENT_LIBS)
-# The program. Convenience libraries go from high to low; their foreign libraries come with them.
+# core/daemon: the program sluiced: store, clock, sockets and the daemon's end of the mailbox.
+noinst_LTLIBRARIES += %D%/libsl-daemon.la
+core_daemon_libsl_daemon_la_SOURCES = \
+	%D%/compile.c %D%/compile.h \
+	%D%/confload.c %D%/daemon.h \
+	%D%/effect.c \
+	%D%/fsckcmd.c \
+	%D%/job.c %D%/job.h %D%/jobpart.c \
+	%D%/life.c \
+	%D%/loop.c %D%/loop.h \
+	%D%/once.c \
+	%D%/poolconn.c %D%/poolconn.h \
+	%D%/poollink.c %D%/poollink.h \
+	%D%/scan.c %D%/scan.h \
+	%D%/secret.c %D%/secret.h \
+	%D%/serve.c \
+	%D%/signal.c \
+	%D%/timer.c
+core_daemon_libsl_daemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+core_daemon_libsl_daemon_la_LIBADD = $(EVENT_LIBS)
+
+# Until the scheduler's library is whole:
 #sbin_PROGRAMS += %D%/sluiced
 #core_daemon_sluiced_SOURCES = %D%/main.c
-#core_daemon_sluiced_LDFLAGS = $(FLAGS_PROGRAM)
+#core_daemon_sluiced_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+#core_daemon_sluiced_LDFLAGS = $(PROG_LDFLAGS)
 #core_daemon_sluiced_LDADD = %D%/libsl-daemon.la core/http/libsl-http.la core/ui/libsl-ui.la \
-#	core/pool/libsl-pool.la core/store/libsl-store.la core/sched/libsl-sched.la \
+#	core/store/libsl-store.la core/sched/libsl-sched.la core/pool/libsl-pool.la \
 #	core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la

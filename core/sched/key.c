@@ -301,6 +301,22 @@ int key_tail_step(struct slice key, struct step_ref *ret)
 	return 0;
 }
 
+int key_tail_u64(struct slice key, uint64_t *ret)
+{
+	if (key.n < 8)
+		return ERR_CORRUPT;
+	*ret = be_get64((const uint8_t *)key.p + key.n - 8);
+	return 0;
+}
+
+int key_tail_u32(struct slice key, uint32_t *ret)
+{
+	if (key.n < 4)
+		return ERR_CORRUPT;
+	*ret = be_get32((const uint8_t *)key.p + key.n - 4);
+	return 0;
+}
+
 int key_parse_step(struct slice key, struct step_ref *ret)
 {
 	return key.n == REF_BYTES ? key_tail_step(key, ret) : ERR_CORRUPT;

@@ -58,6 +58,8 @@ void key_due_ms_floor(wall_us at, uint64_t *ret_ms);
 
 /* Reading back: ERR_CORRUPT where the length is wrong. Step references stand in the last 14 bytes
  * of ready, blocked, running. */
+int key_tail_u64(struct slice key, uint64_t *ret) CHECK_RESULT; /* the last 8 bytes */
+int key_tail_u32(struct slice key, uint32_t *ret) CHECK_RESULT;
 int key_tail_step(struct slice key, struct step_ref *ret) CHECK_RESULT;
 int key_parse_step(struct slice key, struct step_ref *ret) CHECK_RESULT; /* STEP */
 struct due_key {

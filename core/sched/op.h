@@ -1,8 +1,9 @@
 /* op.h: the operations that change the store, their results and their effects.
  *
- * The writer takes what queued up, calls sched_apply for each op inside one transaction, ends the batch with
- * sched_dispatch, commits once, and posts results and effects back to the loop. Nothing observable happens before the commit.
- * sched_apply is pure: (view, env, op, now) -> records written through the view, a result, effects. */
+ * The writer takes what queued up, calls sched_apply for each op inside one transaction, ends the
+ * batch with sched_dispatch, commits once, and posts results and effects back to the loop. Nothing
+ * observable happens before the commit. sched_apply is pure: (view, env, op, now) -> records
+ * written through the view, a result, effects. */
 #ifndef CORE_SCHED_OP_H
 #define CORE_SCHED_OP_H
 
@@ -12,35 +13,38 @@
 #include "core/sched/record.h"
 
 enum op_kind {
-	OP_EVENT,	/* T1: an authenticated event from a hook or source */
-	OP_START,	/* T1: a run by hand or by HTTP: an event of source "manual" and its run */
-	OP_DUE,		/* T1' and timers: everything due at `now`, at most `limit` entries */
-	OP_PLANS,	/* set of compiled files: DAGs added, changed, broken, gone */
-	OP_OUTCOME,	/* T3/T4: one OUT of a pool */
-	OP_POOL_UP,	/* END seen: judge by rules 5, 6, 21; dispatch to it from now on */
-	OP_POOL_DOWN,	/* connection lost or instance retired: no DISPATCH to it (rules 3, 7) */
-	OP_POOL_GONE,	/* lock obtained: nothing of the instance lives; `clean`: orderly end (rules 11, 13) */
-	OP_UNLEASE,	/* the hand-over of one attempt failed or was never sent */
-	OP_CANCEL,	/* a run, a DAG's runs, or all */
+	OP_EVENT,     /* T1: an authenticated event from a hook or source */
+	OP_START,     /* T1: a run by hand or by HTTP: an event of source "manual" and its run */
+	OP_DUE,	      /* T1' and timers: everything due at `now`, at most `limit` entries */
+	OP_PLANS,     /* set of compiled files: DAGs added, changed, broken, gone */
+	OP_OUTCOME,   /* T3/T4: one OUT of a pool */
+	OP_POOL_UP,   /* END seen: judge by rules 5, 6, 21; dispatch to it from now on */
+	OP_POOL_DOWN, /* connection lost or instance retired: no DISPATCH to it (rules 3, 7) */
+	OP_POOL_GONE, /* lock obtained: nothing of the instance lives; `clean`: orderly end (rules
+			 11, 13) */
+	OP_UNLEASE,   /* the hand-over of one attempt failed or was never sent */
+	OP_CANCEL,    /* a run, a DAG's runs, or all */
 	OP_RERUN,
 	OP_MARK,
-	OP_PAUSE,	/* and resume */
-	OP_TOUCH,	/* a data set updated from outside */
+	OP_PAUSE, /* and resume */
+	OP_TOUCH, /* a data set updated from outside */
 	OP_TOKEN_ADD,
 	OP_TOKEN_REVOKE,
-	OP_CHUNK,	/* T4c: a published chunk (data issue) */
-	OP_SENT,	/* T5: an outbox row was sent or has to be tried again (scheduler issue) */
-	OP_CONF,	/* a new configuration: env->conf was replaced by the writer before this op */
+	OP_CHUNK, /* T4c: a published chunk (data issue) */
+	OP_SENT,  /* T5: an outbox row was sent or has to be tried again (scheduler issue) */
+	OP_CONF,  /* a new configuration: env->conf was replaced by the writer before this op */
 	OP_KIND_N
 };
 
 struct op_file { /* one compiled DAG file */
 	const char *path;
 	struct file_rec rec;
-	const char *report;	/* the file's object of `sluice check` as JSON */
-	const char *plan;	/* plan text, or NULL where it did not compile */
+	const char *report; /* the file's object of `sluice check` as JSON */
+	const char *plan;   /* plan text, or NULL where it did not compile */
 	size_t plan_n;
-	bool gone; /* the file vanished: rec, report and plan are empty (with `complete` it is left out instead) */
+	bool same; /* unchanged since it was read last: rec, report and plan are empty */
+	bool gone; /* the file vanished: rec, report and plan are empty (with `complete` it is left
+		      out instead) */
 };
 
 struct step_ref {
@@ -52,22 +56,23 @@ struct step_ref {
 struct op {
 	enum op_kind kind;
 	union {
-		struct { /* OP_EVENT */
-			const char *hook;	  /* name under hooks:, "" for other sources */
-			const char *source;	  /* event_rec.source */
+		struct {			 /* OP_EVENT */
+			const char *hook;	 /* name under hooks:, "" for other sources */
+			const char *source;	 /* event_rec.source */
 			const char *external_id; /* "" : no id, so no repeat */
-			int64_t dedupe_ms;	 /* how long the id is remembered; 0: as long as its event */
+			int64_t
+			    dedupe_ms; /* how long the id is remembered; 0: as long as its event */
 			const char *type, *subject;
 			wall_us time;
 			const struct json *body; /* parsed, borrowed by the op: freed with it */
 		} event;
-		struct { /* OP_START */
+		struct {				 /* OP_START */
 			const char *dag, *trigger, *key; /* trigger and key may be NULL */
 			wall_us at;			 /* logical time, or TIME_NONE */
 			const struct json *params;	 /* object or NULL */
 			const char *idempotency_key;	 /* or NULL */
 			const char *actor;
-			const char *const *only;	 /* step names, or NULL: all (sluice run --only) */
+			const char *const *only; /* step names, or NULL: all (sluice run --only) */
 			size_t n_only;
 		} start;
 		struct {
@@ -81,8 +86,10 @@ struct op {
 		struct { /* OP_OUTCOME */
 			struct step_ref step;
 			uint64_t token, instance;
-			int code;	   /* enum frame_outcome of core/pool/frame.h: ok failed lost cancelled deadline */
-			const char *report; /* JSON of core/README.md §6, "" where the worker made none */
+			int code; /* enum frame_outcome of core/pool/frame.h: ok failed lost
+				     cancelled deadline */
+			const char
+			    *report; /* JSON of core/README.md §6, "" where the worker made none */
 			size_t report_n;
 			mono_us exit_seen_us; /* when the pool saw it, for the bench; 0 */
 		} outcome;
@@ -110,7 +117,8 @@ struct op {
 			bool all;
 			const char *actor;
 		} cancel;
-		struct { /* OP_RERUN: neither steps nor failed: the failed ones, or all of a run that succeeded */
+		struct { /* OP_RERUN: neither steps nor failed: the failed ones, or all of a run
+			    that succeeded */
 			uint64_t run;
 			const char *const *steps;
 			size_t n_steps;
@@ -150,8 +158,8 @@ enum effect_kind {
 	EFFECT_STEP,   /* step changed */
 	EFFECT_DATASET,
 	EFFECT_EVENT,
-	EFFECT_DAG,    /* DAG added, changed, paused, gone */
-	EFFECT_TIMER   /* the first due entry may have changed: read due_first and arm */
+	EFFECT_DAG,  /* DAG added, changed, paused, gone */
+	EFFECT_TIMER /* the first due entry may have changed: read due_first and arm */
 };
 struct effect {
 	enum effect_kind kind;
@@ -176,7 +184,8 @@ struct op_result {
 	uint32_t added, changed, removed, same;
 };
 
-/* What apply knows besides the store. Owned by the writer thread; changed only through ops and OP_CONF. */
+/* What apply knows besides the store. Owned by the writer thread; changed only through ops and
+ * OP_CONF. */
 struct sched_env {
 	const struct conf *conf;
 	struct { /* instances that have sent END; at most two live */
@@ -186,17 +195,19 @@ struct sched_env {
 	uint64_t random; /* seed for jitter: advanced by apply, so that a seed reproduces a run */
 };
 
-/* Applies one op. Returns 0, or ERR_IO, ERR_FULL, ERR_CORRUPT when the transaction must be aborted; refusals of the op itself
- * are in r->rc and have written nothing. effects are appended. */
-int sched_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now, struct op_result *r,
-		effect_vec *effects) CHECK_RESULT;
+/* Applies one op. Returns 0, or ERR_IO, ERR_FULL, ERR_CORRUPT when the transaction must be aborted;
+ * refusals of the op itself are in r->rc and have written nothing. effects are appended. */
+int sched_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,
+    struct op_result *r, effect_vec *effects) CHECK_RESULT;
 
-/* DISPATCH: ready steps -> running with a new token and the instance, while slots, pool tokens and max_runs allow; also starts
- * queued runs. Called once at the end of each batch, in its transaction. */
-int sched_dispatch(const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects) CHECK_RESULT;
+/* DISPATCH: ready steps -> running with a new token and the instance, while slots, pool tokens and
+ * max_runs allow; also starts queued runs. Called once at the end of each batch, in its
+ * transaction. */
+int sched_dispatch(
+    const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects) CHECK_RESULT;
 
-/* Creates meta records in an empty store: "schema" (u32, STORE_SCHEMA), "uuid" (16 bytes), "epoch" (u32, 1); integers
- * big-endian. core/store reads these three at open. */
+/* Creates meta records in an empty store: "schema" (u32, STORE_SCHEMA), "uuid" (16 bytes), "epoch"
+ * (u32, 1); integers big-endian. core/store reads these three at open. */
 #define STORE_SCHEMA 1u
 int sched_format(const struct view *v, const uint8_t uuid[16], wall_us now) CHECK_RESULT;
 /* The first due instant, TIME_NONE where nothing is due. */

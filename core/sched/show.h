@@ -1,4 +1,5 @@
-/* show.h: records as the JSON objects of CONTRACT: one writer for HTTP, CLI and stream. Reads only. */
+/* show.h: records as the JSON objects of CONTRACT: one writer for HTTP, CLI and stream. Reads only.
+ */
 #ifndef CORE_SCHED_SHOW_H
 #define CORE_SCHED_SHOW_H
 
@@ -9,19 +10,24 @@
 int show_run(const struct view *v, uint64_t run, bool with_steps, struct jw *out) CHECK_RESULT;
 int show_step(const struct view *v, const struct step_ref *step, struct jw *out) CHECK_RESULT;
 int show_event(const struct view *v, uint64_t seq, bool with_body, struct jw *out) CHECK_RESULT;
-int show_dag(const struct view *v, uint32_t dag_no, bool with_plan, wall_us now, struct jw *out) CHECK_RESULT;
-int show_dataset(const struct view *v, uint32_t ds_no, bool with_versions, struct jw *out) CHECK_RESULT;
+int show_dag(const struct view *v, uint32_t dag_no, bool with_plan, wall_us now,
+    struct jw *out) CHECK_RESULT;
+int show_dataset(
+    const struct view *v, uint32_t ds_no, bool with_versions, struct jw *out) CHECK_RESULT;
 
-/* Finds a run by whole id, DAG (newest), DAG@KEY or DAG@DATE, or a unique prefix of at least 6 characters, tried in this order
- * (CONTRACT). ERR_NOT_FOUND, ERR_CONFLICT (ambiguous prefix; err names two). */
-int find_run(const struct view *v, const char *name, uint64_t *ret_run, struct err *err) CHECK_RESULT;
+/* Finds a run by whole id, DAG (newest), DAG@KEY or DAG@DATE, or a unique prefix of at least 6
+ * characters, tried in this order (CONTRACT). ERR_NOT_FOUND, ERR_CONFLICT (ambiguous prefix; err
+ * names two). */
+int find_run(
+    const struct view *v, const char *name, uint64_t *ret_run, struct err *err) CHECK_RESULT;
 /* STEP or STEP[ITEM] of a run. */
-int find_step(const struct view *v, uint64_t run, const char *name, struct step_ref *ret, struct err *err) CHECK_RESULT;
+int find_step(const struct view *v, uint64_t run, const char *name, struct step_ref *ret,
+    struct err *err) CHECK_RESULT;
 int find_dag(const struct view *v, const char *name, struct dag_rec *ret) CHECK_RESULT;
 int find_dataset(const struct view *v, const char *name, struct dataset_rec *ret) CHECK_RESULT;
 
-/* Lists write the elements of the array only; limit 1…1000; after is the opaque `next` of the page before ("" first page).
- * *ret_next (64 bytes) is "" at the end. */
+/* Lists write the elements of the array only; limit 1…1000; after is the opaque `next` of the page
+ * before ("" first page). *ret_next (64 bytes) is "" at the end. */
 #define LIST_NEXT_MAX 64
 struct list_query {
 	uint32_t limit;
@@ -29,12 +35,14 @@ struct list_query {
 	wall_us since;
 	bool unmatched;
 };
-int list_runs(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next, struct err *err) CHECK_RESULT;
-int list_dags(const struct view *v, const struct list_query *q, wall_us now, struct jw *out, char *ret_next, struct err *err)
-    CHECK_RESULT;
-int list_events(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next, struct err *err) CHECK_RESULT;
-int list_datasets(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next, struct err *err)
-    CHECK_RESULT;
+int list_runs(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
+int list_dags(const struct view *v, const struct list_query *q, wall_us now, struct jw *out,
+    char *ret_next, struct err *err) CHECK_RESULT;
+int list_events(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
+int list_datasets(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
 int list_pools(const struct view *v, const struct conf *conf, struct jw *out) CHECK_RESULT;
 int list_tokens(const struct view *v, struct jw *out) CHECK_RESULT;
 

@@ -51,8 +51,8 @@
 	X(DATASET_PART, "dataset_part") /* ds_no, partition text -> version u64 */                 \
 	X(SUB, "sub")			/* ds_no, dag_no, trigger name -> nothing */               \
 	X(JOIN, "join")			/* dag_no, trigger name, 0, join key -> join_rec */        \
-	X(JOIN_MEMBER,                                                                             \
-	    "join_member") /* dag_no, trigger name, 0, join key, 0, ds_no -> version u64 */        \
+	X(JOIN_MEMBER, "join_member")	/* dag_no, trigger name, 0, join key, 0, ds_no ->          \
+					     version u64, event u64 */                             \
 	X(POSITION,                                                                                \
 	    "position") /* dag_no, step name, 0, item key, 0, ds_no -> version u64: read: new */   \
 	X(CURSOR, "cursor")	      /* dag name, 0, step name, 0, item key -> cursor_rec */      \

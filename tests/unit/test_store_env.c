@@ -1,7 +1,9 @@
-/* Opening a store: one daemon, private folder, descriptors that no child gets, damage seen before the map is touched. */
+/* Opening a store: one daemon, private folder, descriptors that no child gets, damage seen before
+ * the map is touched. */
 #include "core/store/store.h"
 
 #include "core/base/mem.h"
+#include "core/base/str.h"
 #include "leak.h"
 #include "test_store_help.h"
 
@@ -117,6 +119,7 @@ Test(store_env, leaves_no_descriptor_to_a_child)
 	struct dirent *e;
 	char link[512], path[300];
 	ssize_t n;
+	int64_t fd;
 	DIR *d;
 	int seen = 0;
 
@@ -129,7 +132,8 @@ Test(store_env, leaves_no_descriptor_to_a_child)
 		if (strncmp(link, t.dir, strlen(t.dir)) != 0)
 			continue;
 		seen++;
-		cr_assert(fcntl(atoi(e->d_name), F_GETFD) & FD_CLOEXEC, "%s survives exec", link);
+		cr_assert_eq(str_to_i64(e->d_name, &fd), 0);
+		cr_assert(fcntl((int)fd, F_GETFD) & FD_CLOEXEC, "%s survives exec", link);
 	}
 	closedir(d);
 	cr_assert_geq(seen, 3, "data, lock and sluice.lock were expected, saw %d", seen);

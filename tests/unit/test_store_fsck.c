@@ -55,7 +55,8 @@ Test(store_fsck, names_table_and_key_of_a_bad_value)
 		cr_assert_eq(fsck_run(store_read_begin(r), &report, &err), 0, "%s", err.text);
 		cr_assert_geq(report.problems, 1);
 		cr_assert(strstr(str_peek(&report.text), table_name(tables[i])));
-		cr_assert(strstr(str_peek(&report.text), "76696374696d"), "%s", str_peek(&report.text));
+		cr_assert(
+		    strstr(str_peek(&report.text), "76696374696d"), "%s", str_peek(&report.text));
 		fsck_done(&report);
 		store_read_free(r);
 		temp_store_remove(&t);

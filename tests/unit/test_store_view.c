@@ -121,7 +121,8 @@ static void random_step(const struct view *v, struct model *m, uint32_t r)
 		return;
 	default:
 		key_make(i, key);
-		cr_assert_eq(view_get(v, TABLE_RUN, key, 5, &value), m->there[i] ? 0 : ERR_NOT_FOUND);
+		cr_assert_eq(
+		    view_get(v, TABLE_RUN, key, 5, &value), m->there[i] ? 0 : ERR_NOT_FOUND);
 		if (m->there[i])
 			check_value(value, m->value[i], i);
 	}
@@ -178,7 +179,8 @@ Test(store_view, readers_keep_their_snapshot_until_renewed)
 		store_read_end(r);
 		v = store_read_begin(r);
 		cr_assert_eq(view_get(v, TABLE_RUN, &name, 1, &value), 0);
-		cr_assert_eq(v->next(v->ctx, TABLE_RUN, (struct slice){&name, 1}, false, &key, &value), 0);
+		cr_assert_eq(
+		    v->next(v->ctx, TABLE_RUN, (struct slice){&name, 1}, false, &key, &value), 0);
 		cr_assert_eq(value.n, 5);
 		store_read_end(r);
 	}
@@ -243,7 +245,8 @@ Test(store_view, one_flipped_bit_is_corruption_and_the_walk_goes_on)
 	cr_assert_eq(x.view.next(x.view.ctx, TABLE_DAG, (struct slice){"a", 1}, true, &key, &value),
 	    ERR_CORRUPT);
 	cr_assert_eq(key.n, 3);
-	cr_assert_eq(x.view.next(x.view.ctx, TABLE_DAG, (struct slice){"one", 3}, true, &key, &value), 0);
+	cr_assert_eq(
+	    x.view.next(x.view.ctx, TABLE_DAG, (struct slice){"one", 3}, true, &key, &value), 0);
 	store_txn_end(&x);
 	store_txn_done(&x);
 	temp_store_remove(&t);

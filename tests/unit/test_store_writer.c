@@ -1,4 +1,5 @@
-/* The writer with a scripted scheduler: order, grouping, what leaves before and after a commit, bad ops, stop. */
+/* The writer with a scripted scheduler: order, grouping, what leaves before and after a commit, bad
+ * ops, stop. */
 #include "core/store/env.h"
 
 #include "core/base/mem.h"
@@ -12,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The scripted op: cancel.run is the number to write; cancel.all: fail the transaction with cancel.actor's code. */
+/* The scripted op: cancel.run is the number to write; cancel.all: fail the transaction with
+ * cancel.actor's code. */
 enum { BAD_CORRUPT = 1, BAD_FULL };
 
 struct world {
@@ -34,8 +36,8 @@ static wall_us fixed_now(void)
 	return 5;
 }
 
-static int scripted_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,
-    struct op_result *r, effect_vec *effects)
+static int scripted_apply(const struct view *v, struct sched_env *env, const struct op *op,
+    wall_us now, struct op_result *r, effect_vec *effects)
 {
 	struct effect e = {.kind = EFFECT_RUN, .id = op->u.cancel.run};
 	uint64_t no = op->u.cancel.run;
@@ -55,7 +57,8 @@ static int scripted_apply(const struct view *v, struct sched_env *env, const str
 	return 0;
 }
 
-static int scripted_dispatch(const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects)
+static int scripted_dispatch(
+    const struct view *v, struct sched_env *env, wall_us now, effect_vec *effects)
 {
 	(void)v, (void)env, (void)now, (void)effects;
 	return 0;
@@ -188,7 +191,11 @@ Test(store_writer, a_bad_op_sinks_only_itself)
 		submit(&d, i, i == 100 ? BAD_CORRUPT : i == 200 ? BAD_FULL : 0);
 	wait_for(&d, 300);
 	for (size_t i = 0; i < 300; i++) {
-		cr_assert_eq(d.rc[i], i == 100 ? ERR_CORRUPT : i == 200 ? ERR_FULL : 0, "op %zu", i);
+		cr_assert_eq(d.rc[i],
+		    i == 100   ? ERR_CORRUPT
+		    : i == 200 ? ERR_FULL
+			       : 0,
+		    "op %zu", i);
 		cr_assert_eq(is_stored(&d, i), d.rc[i] == 0, "op %zu", i);
 	}
 	/* The scheduler's own state went back with the transactions that were thrown away. */

@@ -1,0 +1,593 @@
+/* compile.c: requests to compile, one after the other: scan, ask the pool's system lane about what
+ * changed, store the plans in one operation, answer. A compiler that dies on several files is asked
+ * about each alone, so that one bad file is found. Owner: struct compile, loop thread. */
+#define LOG_AT "daemon"
+#include "core/daemon/compile.h"
+
+#include "core/base/hash.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/daemon/daemon.h"
+#include "core/daemon/scan.h"
+#include "core/pool/frame.h"
+#include "core/sched/table.h"
+
+#include <string.h>
+
+#define CHUNK 32
+#define IN_FLIGHT 2 /* lanes of the pool for system jobs */
+#define TRIES 3
+#define RACY_NS UINT64_C(2000000000)
+#define REPLY_MAX (16u << 20)
+#define SYSTEM_NOTE                                                                                \
+	"{\"slug\":\"compile\",\"lane\":\"system\",\"key\":\"system\",\"log\":\"\",\"deadline_"    \
+	"ms\":"                                                                                    \
+	"120000,\"grace_ms\":1000,\"fresh\":false,\"keep\":false,\"needs\":0,\"masks\":[]}"
+
+struct request {
+	bool apply;
+	char *single; /* owned: one file, else the folder */
+	compile_done done;
+	void *arg;
+	struct request *next;
+};
+
+/* Files i..i+n of the changed ones. */
+struct chunk {
+	struct compile *c;
+	size_t first, n;
+	unsigned tries;
+	bool busy, ended;
+};
+
+/* What OP_PLANS points to; it outlives the request. */
+struct plans {
+	VEC(struct op_file) files;
+	VEC(char *) texts;
+};
+
+struct compile {
+	struct daemon *d; /* borrowed */
+	struct request *head;
+	struct event *kick; /* owned: begins the next request, never inside the call that made it */
+	bool working, done_once;
+	/* of the request at the head: */
+	struct scan scan;
+	char *dir; /* owned */
+	uint8_t signature[HASH_SHA256_BYTES];
+	VEC(size_t) changed; /* indexes into scan.files */
+	VEC(struct chunk *) chunks;
+	size_t in_flight, left;
+	struct plans *plans; /* owned until submitted */
+	struct json *add, *change, *remove, *errors;
+	uint64_t same;
+};
+
+static void advance(struct compile *c);
+static void on_compile_kick(evutil_socket_t fd, short what, void *arg);
+
+struct compile *compile_new(struct daemon *d)
+{
+	struct compile *c = MEM_NEW(struct compile);
+
+	c->d = d;
+	c->kick = event_new(d->loop.base, -1, 0, on_compile_kick, c);
+	return c;
+}
+
+static void plans_free(void *arg)
+{
+	struct plans *p = arg;
+
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->texts.n; i++)
+		mem_free(p->texts.v[i]);
+	VEC_DONE(&p->texts);
+	VEC_DONE(&p->files);
+	mem_free(p);
+}
+
+static const char *plans_text(struct plans *p, char *take)
+{
+	VEC_ADD(&p->texts, take);
+	return take;
+}
+
+static void work_clear(struct compile *c)
+{
+	scan_done(&c->scan);
+	memset(&c->scan, 0, sizeof(c->scan));
+	mem_free(c->dir);
+	c->dir = NULL;
+	VEC_DONE(&c->changed);
+	for (size_t i = 0; i < c->chunks.n; i++) {
+		if (c->d->pools)
+			pool_link_system_drop(c->d->pools, c->chunks.v[i]);
+		mem_free(c->chunks.v[i]);
+	}
+	VEC_DONE(&c->chunks);
+	c->in_flight = c->left = 0;
+	plans_free(c->plans);
+	c->plans = NULL;
+	json_free(c->add);
+	json_free(c->change);
+	json_free(c->remove);
+	json_free(c->errors);
+	c->add = c->change = c->remove = c->errors = NULL;
+	c->same = 0;
+}
+
+static void request_free(struct request *r)
+{
+	mem_free(r->single);
+	mem_free(r);
+}
+
+void compile_free(struct compile *c)
+{
+	if (!c)
+		return;
+	work_clear(c);
+	event_free(c->kick);
+	for (struct request *r = c->head, *next; r; r = next) {
+		next = r->next;
+		request_free(r);
+	}
+	mem_free(c);
+}
+
+bool compile_is_done(const struct compile *c)
+{
+	return c->done_once;
+}
+
+/* ---- answer ---- */
+
+static void answer(struct compile *c, int rc, const struct err *err)
+{
+	struct request *r = c->head;
+	struct str text;
+	struct jw w;
+
+	str_init(&text, REPLY_MAX);
+	jw_init(&w, &text);
+	jw_object(&w);
+	jw_key(&w, "add");
+	jw_json(&w, c->add);
+	jw_key(&w, "change");
+	jw_json(&w, c->change);
+	jw_key(&w, "remove");
+	jw_json(&w, c->remove);
+	jw_ki64(&w, "same", (int64_t)c->same);
+	jw_key(&w, "errors");
+	jw_json(&w, c->errors);
+	jw_end_object(&w);
+	if (r->apply) /* also when the folder cannot be read: then no file of it can */
+		c->done_once = true;
+	if (rc != 0)
+		log_error("DAG files: %s", err->text);
+	else if (json_len(c->errors))
+		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->errors));
+	work_clear(c);
+	c->head = r->next;
+	c->working = false;
+	if (r->done)
+		r->done(r->arg, rc, err, str_peek(&text));
+	request_free(r);
+	str_done(&text);
+	if (c->head)
+		event_active(c->kick, EV_TIMEOUT, 1);
+}
+
+static void on_plans_stored(void *arg, const struct op_result *r)
+{
+	struct compile *c = arg;
+
+	loop_enter(&c->d->loop, "plans");
+	answer(c, r->rc, &r->err);
+}
+
+static void finish(struct compile *c)
+{
+	struct writer_op *op;
+	struct err err = {0};
+	int rc;
+
+	if (!c->head->apply || c->plans->files.n == 0) {
+		answer(c, 0, NULL);
+		return;
+	}
+	op = writer_op_new(OP_PLANS);
+	op->arena = c->plans;
+	op->free_arena = plans_free;
+	op->op.u.plans.files = c->plans->files.v;
+	op->op.u.plans.n_files = c->plans->files.n;
+	op->op.u.plans.complete = false;
+	op->done = on_plans_stored;
+	op->arg = c;
+	c->plans = NULL;
+	rc = daemon_submit(c->d, op);
+	if (rc == 0)
+		return;
+	writer_op_free(op);
+	err_set(&err, rc, "the store does not take the plans: %s", err_text(rc));
+	answer(c, rc, &err);
+}
+
+/* ---- results ---- */
+
+static void add_errors(struct compile *c, const struct json *report, const char *path)
+{
+	struct json *e;
+
+	for (const struct json *at = json_first(json_get(report, "errors")); at;
+	     at = json_next(at)) {
+		e = json_dup(at);
+		json_put(e, "path", json_new_str(json_get_str(report, "path", path)));
+		json_push(c->errors, e);
+	}
+}
+
+static void add_dag(struct compile *c, const char *dag, const char *plan, size_t n)
+{
+	const struct view *v = store_read_begin(c->d->own_read);
+	uint8_t sha[HASH_SHA256_BYTES];
+	struct dag_rec r;
+	int rc = v ? dag_get_named(v, dag, &r) : ERR_IO;
+
+	store_read_end(c->d->own_read);
+	hash_sha256(plan, n, sha);
+	if (rc != 0 || r.state == DAG_GONE || !r.has_plan)
+		json_push(c->add, json_new_str(dag));
+	else if (memcmp(r.plan, sha, sizeof(sha)) != 0)
+		json_push(c->change, json_new_str(dag));
+	else
+		c->same++;
+}
+
+/* One object of the compiler's answer. */
+static void take_file(struct compile *c, const struct scan_file *f, const struct json *j)
+{
+	struct op_file out = {0};
+	const char *plan = json_get_str(j, "plan", NULL);
+	struct str text;
+
+	out.path = plans_text(c->plans, mem_strdup(f->path));
+	out.rec.size = f->size;
+	out.rec.inode = f->inode;
+	out.rec.mtime_ns = f->mtime_ns;
+	/* Changed within the clock's grain of now: another change might look the same. */
+	if (f->mtime_ns + RACY_NS > (uint64_t)clock_wall() * 1000)
+		out.rec.mtime_ns = 0;
+	memcpy(out.rec.signature, c->signature, sizeof(out.rec.signature));
+	out.rec.ok = json_get_bool(j, "ok", false) && plan;
+	if (out.rec.ok)
+		str_copy(out.rec.dag, sizeof(out.rec.dag), json_get_str(j, "dag", ""));
+	str_init(&text, REPLY_MAX);
+	json_print(json_get(j, "report"), &text);
+	out.report = plans_text(c->plans, str_take(&text));
+	if (out.rec.ok) {
+		out.plan = plans_text(c->plans, mem_strdup(plan));
+		out.plan_n = strlen(plan);
+		add_dag(c, out.rec.dag, out.plan, out.plan_n);
+	}
+	add_errors(c, json_get(j, "report"), f->path);
+	VEC_ADD(&c->plans->files, out);
+}
+
+/* A file on which the compiler itself failed. */
+static void take_failure(struct compile *c, const struct scan_file *f, const char *why)
+{
+	struct json *j = json_new_object(), *report = json_new_object(), *e = json_new_object(),
+		    *list = json_new_array();
+
+	json_put(e, "line", json_new_i64(1));
+	json_put(e, "column", json_new_i64(1));
+	json_put(e, "key", json_new_str(""));
+	json_put(e, "code", json_new_str("compiler"));
+	json_put(e, "message", json_new_str(why));
+	json_put(e, "hint", json_new_str("see the daemon's log; try: sluice check"));
+	json_push(list, e);
+	json_put(report, "path", json_new_str(f->path));
+	json_put(report, "errors", list);
+	json_put(report, "warnings", json_new_array());
+	json_put(j, "ok", json_new_bool(false));
+	json_put(j, "report", report);
+	take_file(c, f, j);
+	json_free(j);
+}
+
+static void chunk_end(struct compile *c, struct chunk *k)
+{
+	k->ended = true;
+	c->left--;
+}
+
+/* The chunk as chunks of one file each. */
+static void chunk_split(struct compile *c, struct chunk *k)
+{
+	struct chunk *one;
+
+	for (size_t i = 0; i < k->n; i++) {
+		one = MEM_NEW(struct chunk);
+		*one = (struct chunk){.c = c, .first = k->first + i, .n = 1};
+		VEC_ADD(&c->chunks, one);
+		c->left++;
+	}
+	chunk_end(c, k);
+}
+
+static void chunk_failed(struct compile *c, struct chunk *k, const char *why)
+{
+	if (k->n > 1) {
+		chunk_split(c, k);
+	} else {
+		take_failure(c, &c->scan.files.v[c->changed.v[k->first]], why);
+		chunk_end(c, k);
+	}
+}
+
+static void chunk_take(struct compile *c, struct chunk *k, const struct json *reply)
+{
+	const struct json *at = json_first(json_get(reply, "files"));
+	size_t i = 0;
+
+	if (json_len(json_get(reply, "files")) != k->n) {
+		chunk_failed(c, k, json_get_str(reply, "error", "the compiler gave no answer"));
+		return;
+	}
+	for (; at; at = json_next(at), i++)
+		take_file(c, &c->scan.files.v[c->changed.v[k->first + i]], at);
+	chunk_end(c, k);
+}
+
+static void on_compiled(void *arg, int rc, const char *report, size_t n)
+{
+	struct chunk *k = arg;
+	struct compile *c = k->c;
+	struct json *reply = NULL;
+	struct err err = {0};
+
+	loop_enter(&c->d->loop, "compiled");
+	k->busy = false;
+	c->in_flight--;
+	if (rc == 0)
+		rc = json_parse(report, n, FRAME_PAYLOAD_MAX, &reply, &err);
+	if (rc == ERR_CLOSED && ++k->tries < TRIES)
+		return; /* the pool went away: asked again when it is back */
+	if (rc != 0)
+		chunk_failed(c, k, rc == ERR_CLOSED ? "the compiler died" : err.text);
+	else
+		chunk_take(c, k, reply);
+	json_free(reply);
+	advance(c);
+}
+
+/* ---- asking ---- */
+
+static void job_write(struct compile *c, const struct chunk *k, struct str *out)
+{
+	const struct conf *conf = c->d->conf;
+	char *path;
+	struct jw w;
+
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_ki64(&w, "v", 1);
+	jw_kstr(&w, "kind", "compile");
+	jw_key(&w, "files");
+	jw_array(&w);
+	for (size_t i = 0; i < k->n; i++) {
+		path = io_path_join(c->dir, c->scan.files.v[c->changed.v[k->first + i]].path);
+		jw_str(&w, path);
+		mem_free(path);
+	}
+	jw_end_array(&w);
+	jw_kstr(&w, "dags_dir", c->dir);
+	jw_key(&w, "config");
+	jw_json(&w, conf->root);
+	jw_key(&w, "plugin_dirs");
+	if (conf->plugin_dirs)
+		jw_json(&w, conf->plugin_dirs);
+	else
+		jw_raw(&w, "[]");
+	path = io_path_join(conf->state_dir, "plugins.json");
+	jw_kstr(&w, "catalog_cache", path);
+	mem_free(path);
+	jw_end_object(&w);
+}
+
+static bool send_chunk(struct compile *c, struct chunk *k)
+{
+	struct str job;
+	int rc;
+
+	str_init(&job, FRAME_PAYLOAD_MAX - 4096);
+	job_write(c, k, &job);
+	rc = job.failed ? ERR_LIMIT
+			: pool_link_system(
+			      c->d->pools, SYSTEM_NOTE, str_peek(&job), job.len, on_compiled, k);
+	str_done(&job);
+	if (rc == ERR_LIMIT)
+		chunk_failed(c, k, "the configuration is too large to be sent to the compiler");
+	if (rc != 0)
+		return false;
+	k->busy = true;
+	c->in_flight++;
+	return true;
+}
+
+static void send_chunks(struct compile *c)
+{
+	for (size_t i = 0; i < c->chunks.n && c->in_flight < IN_FLIGHT; i++) {
+		struct chunk *k = c->chunks.v[i];
+
+		if (!k->busy && !k->ended && !send_chunk(c, k) && !k->ended)
+			return; /* no pool: compile_pool_changed asks again */
+	}
+}
+
+static void advance(struct compile *c)
+{
+	if (c->left)
+		send_chunks(c);
+	if (c->left == 0)
+		finish(c);
+}
+
+void compile_pool_changed(struct compile *c)
+{
+	if (c->working && c->left)
+		advance(c);
+}
+
+/* ---- what changed ---- */
+
+static bool is_same(struct compile *c, const struct view *v, const struct scan_file *f)
+{
+	struct file_rec rec;
+	struct slice report;
+	struct json *j;
+
+	if (file_get(v, f->path, &rec, &report) != 0)
+		return false;
+	if (rec.size != f->size || rec.mtime_ns != f->mtime_ns || rec.inode != f->inode ||
+	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0)
+		return false;
+	if (rec.ok) {
+		c->same++;
+	} else if (json_parse(report.p, report.n, REPLY_MAX, &j, NULL) == 0) {
+		add_errors(c, j, f->path);
+		json_free(j);
+	}
+	return true;
+}
+
+static void add_gone(struct compile *c, const struct view *v)
+{
+	struct view_walk walk;
+	struct op_file out;
+	struct file_rec rec;
+	struct slice report;
+	char *path;
+
+	view_walk_init(&walk, v, TABLE_FILE, NULL, 0, false);
+	while (view_walk_next(&walk, NULL) == 0) {
+		path = mem_strndup((const char *)walk.key, walk.key_n);
+		if (scan_find(&c->scan, path)) {
+			mem_free(path);
+			continue;
+		}
+		memset(&out, 0, sizeof(out));
+		out.path = plans_text(c->plans, path);
+		out.gone = true;
+		VEC_ADD(&c->plans->files, out);
+		if (file_get(v, path, &rec, &report) == 0 && rec.dag[0])
+			json_push(c->remove, json_new_str(rec.dag));
+	}
+}
+
+static int find_changes(struct compile *c, struct err *err)
+{
+	const struct view *v = store_read_begin(c->d->own_read);
+
+	if (!v)
+		return err_set(err, ERR_IO, "the store cannot be read");
+	for (size_t i = 0; i < c->scan.files.n; i++) {
+		if (!is_same(c, v, &c->scan.files.v[i]))
+			VEC_ADD(&c->changed, i);
+	}
+	add_gone(c, v);
+	store_read_end(c->d->own_read);
+	return 0;
+}
+
+static void make_chunks(struct compile *c)
+{
+	for (size_t i = 0; i < c->changed.n; i += CHUNK) {
+		struct chunk *k = MEM_NEW(struct chunk);
+
+		k->c = c;
+		k->first = i;
+		k->n = c->changed.n - i < CHUNK ? c->changed.n - i : CHUNK;
+		VEC_ADD(&c->chunks, k);
+		c->left++;
+	}
+}
+
+static int start(struct compile *c, struct request *r, struct err *err)
+{
+	const char *name;
+	int rc;
+
+	c->add = json_new_array();
+	c->change = json_new_array();
+	c->remove = json_new_array();
+	c->errors = json_new_array();
+	c->plans = MEM_NEW(struct plans);
+	scan_signature(c->d->conf, c->signature);
+	if (r->single) {
+		c->dir = io_path_dir(r->single);
+		name = strrchr(r->single, '/');
+		rc = scan_add(&c->scan, c->dir, name ? name + 1 : r->single, err);
+	} else {
+		c->dir = mem_strdup(c->d->conf->dags_dir ? c->d->conf->dags_dir : ".");
+		rc = scan_folder(&c->scan, c->dir, err);
+	}
+	return rc == 0 ? find_changes(c, err) : rc;
+}
+
+static void next_request(struct compile *c)
+{
+	struct err err = {0};
+	int rc;
+
+	if (c->working || !c->head)
+		return;
+	c->working = true;
+	rc = start(c, c->head, &err);
+	if (rc != 0) {
+		answer(c, rc, &err);
+		return;
+	}
+	make_chunks(c);
+	advance(c);
+}
+
+static void on_compile_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct compile *c = arg;
+
+	(void)fd, (void)what;
+	loop_enter(&c->d->loop, "compile");
+	next_request(c);
+}
+
+static void enqueue(struct compile *c, struct request *r)
+{
+	struct request **at = &c->head;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = r;
+	if (!c->working)
+		event_active(c->kick, EV_TIMEOUT, 1);
+}
+
+void compile_folder(struct compile *c, bool apply, compile_done done, void *arg)
+{
+	struct request *r = MEM_NEW(struct request);
+
+	*r = (struct request){.apply = apply, .done = done, .arg = arg};
+	enqueue(c, r);
+}
+
+void compile_file(struct compile *c, const char *path, compile_done done, void *arg)
+{
+	struct request *r = MEM_NEW(struct request);
+
+	*r = (struct request){.apply = true, .single = mem_strdup(path), .done = done, .arg = arg};
+	enqueue(c, r);
+}

@@ -1,0 +1,351 @@
+/* life.c: the daemon from opening its store to leaving it. Order: store, writer, pool (its HELLO
+ * runs while files are looked at), compile, HTTP. Leaving: HTTP stops accepting, the writer commits
+ * what waits, results are delivered, then everything is freed. Owner: struct daemon. */
+#define LOG_AT "daemon"
+#include "core/daemon/daemon.h"
+
+#include "core/base/hash.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/http/http.h"
+#include "core/pool/frame.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define STOP_LOOK_MS 20
+#define FAREWELL_MS 2000 /* for the last replies */
+
+int exit_code_of(int rc)
+{
+	switch (rc) {
+	case 0:
+		return EXIT_CODE_OK;
+	case ERR_CONFLICT:
+		return EXIT_CODE_HELD;
+	case ERR_REFUSED:
+	case ERR_UNSUPPORTED:
+		return EXIT_CODE_REFUSED;
+	case ERR_CONFIG:
+	case ERR_USAGE:
+	case ERR_PARSE:
+		return EXIT_CODE_USAGE;
+	case ERR_NOT_FOUND:
+		return EXIT_CODE_NOT_FOUND;
+	case ERR_AGAIN:
+	case ERR_FULL:
+	case ERR_IO:
+		return EXIT_CODE_TEMPFAIL;
+	default:
+		return EXIT_CODE_INTERNAL;
+	}
+}
+
+int daemon_submit(void *arg, struct writer_op *take)
+{
+	struct daemon *d = arg;
+
+	return writer_submit(d->writer, take);
+}
+
+/* On the writer thread: nothing that was not committed has left this process, so ending is safe. */
+static void on_store_fatal(const struct err *err)
+{
+	log_error("%s: ending, to be started again", err->text);
+	_exit(EXIT_CODE_TEMPFAIL);
+}
+
+static void on_old_conf(void *arg, const struct conf *old)
+{
+	union {
+		const struct conf *in;
+		struct conf *out;
+	} owned = {.in = old}; /* lent as const to the writer, ours to free */
+
+	(void)arg;
+	conf_free(owned.out);
+}
+
+static void on_results(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd, (void)what;
+	loop_enter(&d->loop, "results");
+	writer_deliver(d->writer);
+}
+
+static void on_progress(void *arg, const struct step_ref *step, const char *json, size_t n)
+{
+	struct daemon *d = arg;
+
+	if (d->http)
+		http_progress(d->http, step, json, n);
+}
+
+static void on_pool_change(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->compile)
+		compile_pool_changed(d->compile);
+}
+
+static int open_store(struct daemon *d, struct err *err)
+{
+	struct store_options so = {.dir = d->conf->state_dir, .create = true, .now = clock_wall()};
+	struct writer_options wo = {.conf = d->conf,
+	    .now = clock_wall,
+	    .on_effects = on_batch_effects,
+	    .arg = d,
+	    .on_fatal = on_store_fatal,
+	    .free_conf = on_old_conf};
+	int rc = store_open(&so, &d->store, err);
+
+	if (rc == 0)
+		rc = store_read_new(d->store, &d->read, err);
+	if (rc == 0)
+		rc = store_read_new(d->store, &d->own_read, err);
+	if (rc != 0)
+		return rc;
+	hash_random(&wo.seed, sizeof(wo.seed));
+	wo.store = d->store;
+	rc = writer_new(&wo, &d->writer, err);
+	if (rc != 0)
+		return rc;
+	d->results =
+	    event_new(d->loop.base, writer_fd(d->writer), EV_READ | EV_PERSIST, on_results, d);
+	event_priority_set(d->results, LOOP_RESULT);
+	event_add(d->results, NULL);
+	return 0;
+}
+
+static int open_pools(struct daemon *d, struct err *err)
+{
+	struct pool_link_options o = {.loop = &d->loop,
+	    .state = d->conf->state_dir,
+	    .run_user = d->conf->run_user,
+	    .uuid = store_uuid(d->store),
+	    .epoch = store_epoch(d->store),
+	    .once = d->once,
+	    .arg = d,
+	    .submit = daemon_submit,
+	    .on_progress = on_progress,
+	    .on_change = on_pool_change};
+	const struct view *v;
+	int rc;
+
+	d->pools = pool_link_new(&o);
+	v = store_read_begin(d->own_read);
+	rc =
+	    v ? pool_link_open(d->pools, v, err) : err_set(err, ERR_IO, "the store cannot be read");
+	store_read_end(d->own_read);
+	return rc;
+}
+
+int daemon_open(struct daemon *d, bool once, struct err *err)
+{
+	int rc;
+
+	d->once = once;
+	d->started_at = clock_mono();
+	str_init(&d->job_text, FRAME_PAYLOAD_MAX + 1);
+	rc = loop_init(&d->loop, err);
+	if (rc == 0)
+		rc = open_store(d, err);
+	if (rc != 0)
+		return rc;
+	d->signals = signals_new(d);
+	d->jobs = job_builder_new(d->secrets);
+	job_builder_conf(d->jobs, d->conf);
+	rc = due_timer_new(d, &d->timer, err);
+	if (rc == 0)
+		rc = open_pools(d, err);
+	if (rc != 0)
+		return rc;
+	d->compile = compile_new(d);
+	if (!once) {
+		compile_folder(d->compile, true, NULL, NULL);
+		rc = serve_open(d, err);
+	}
+	due_timer_arm(d->timer);
+	return rc;
+}
+
+/* Gives the server a moment for the replies that are under way. */
+static void farewell(struct daemon *d)
+{
+	mono_us until = clock_mono() + FAREWELL_MS * US_PER_MS;
+	struct timeval step = {.tv_usec = 5000};
+
+	while (!http_drain(d->http) && clock_mono() < until) {
+		event_base_loopexit(d->loop.base, &step);
+		event_base_loop(d->loop.base, 0);
+	}
+}
+
+void daemon_close(struct daemon *d)
+{
+	if (d->http)
+		farewell(d);
+	if (d->writer) {
+		writer_stop(d->writer);
+		writer_deliver(d->writer);
+	}
+	if (d->http)
+		http_free(d->http);
+	d->http = NULL;
+	compile_free(d->compile);
+	due_timer_free(d->timer);
+	pool_link_free(d->pools);
+	job_builder_free(d->jobs);
+	signals_free(d->signals);
+	if (d->stop_timer)
+		event_free(d->stop_timer);
+	if (d->results)
+		event_free(d->results);
+	writer_free(d->writer);
+	store_read_free(d->read);
+	store_read_free(d->own_read);
+	store_close(d->store);
+	loop_done(&d->loop);
+	str_done(&d->job_text);
+	conf_free(d->conf);
+	d->conf = NULL;
+}
+
+/* ---- stopping ---- */
+
+struct drain {
+	struct daemon *d;
+	mono_us until; /* TIME_NONE: as long as it takes */
+};
+
+static void on_stop_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct drain *s = arg;
+	bool late = s->until != TIME_NONE && clock_mono() >= s->until;
+
+	(void)fd, (void)what;
+	loop_enter(&s->d->loop, "stop");
+	if (pool_link_has_live(s->d->pools) && !late)
+		return;
+	if (late)
+		log_warn("what runs goes on in the pool: the next daemon adopts it");
+	loop_stop(&s->d->loop);
+}
+
+void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
+{
+	static struct drain drain; /* one daemon in a process */
+	struct timeval look = {.tv_usec = STOP_LOOK_MS * 1000};
+
+	d->stopping = true;
+	d->stop_kind = kind;
+	if (kind == STOP_LEAVE || !d->pools) {
+		loop_stop(&d->loop);
+		return;
+	}
+	pool_link_shutdown(d->pools, kind == STOP_CANCEL);
+	drain.d = d;
+	drain.until = drain_ms < 0 ? TIME_NONE : clock_mono() + drain_ms * US_PER_MS;
+	if (!d->stop_timer)
+		d->stop_timer = event_new(d->loop.base, -1, EV_PERSIST, on_stop_look, &drain);
+	event_add(d->stop_timer, &look);
+}
+
+/* ---- reload ---- */
+
+static int may_replace(const struct conf *was, const struct conf *is, struct err *err)
+{
+	if (!str_eq(was->state_dir, is->state_dir) || !str_eq(was->unix_path, is->unix_path) ||
+	    !str_eq(was->listen, is->listen) || !str_eq(was->deployment, is->deployment) ||
+	    !str_eq(was->run_user, is->run_user))
+		return err_set(err, ERR_CONFIG,
+		    "state, deployment, run_user and http addresses change only with a restart");
+	return 0;
+}
+
+static int reload_take(struct daemon *d, struct conf *conf, struct err *err)
+{
+	int rc = may_replace(d->conf, conf, err);
+
+	if (rc == 0 && d->http)
+		rc = http_conf(d->http, conf, err);
+	if (rc != 0)
+		return rc;
+	rc = writer_set_conf(d->writer, conf);
+	if (rc != 0) {
+		if (d->http && http_conf(d->http, d->conf, NULL) != 0)
+			log_error("hooks keep the refused configuration until the next reload");
+		return err_set(err, rc, "the store does not take it: %s", err_text(rc));
+	}
+	d->conf = conf; /* the old one is freed when the writer has let go of it */
+	job_builder_conf(d->jobs, conf);
+	compile_folder(d->compile, true, NULL, NULL);
+	return 0;
+}
+
+static void on_conf_compiled(void *arg, int rc, const char *report, size_t n)
+{
+	struct daemon *d = arg;
+	struct conf *conf = NULL;
+	struct json *j = NULL;
+	struct err err = {0};
+
+	loop_enter(&d->loop, "reload");
+	if (rc != 0)
+		rc = err_set(&err, rc, "the compiler died");
+	if (rc == 0)
+		rc = json_parse(report, n, FRAME_PAYLOAD_MAX, &j, &err);
+	if (rc == 0 && !json_get(j, "state"))
+		rc = conf_report_error(j, d->conf->file, &err);
+	json_free(j);
+	if (rc == 0)
+		rc = conf_parse(report, n, &conf, &err);
+	if (rc == 0)
+		rc = reload_take(d, conf, &err);
+	if (rc == 0) {
+		log_info("configuration reloaded");
+		return;
+	}
+	conf_free(conf);
+	log_error("the old configuration stays: %s", err.text);
+}
+
+void daemon_reload(struct daemon *d)
+{
+	static const char note[] =
+	    "{\"slug\":\"configuration\",\"lane\":\"system\",\"key\":\"system\",\"log\":\"\","
+	    "\"deadline_ms\":"
+	    "30000,\"grace_ms\":1000,\"fresh\":false,\"keep\":false,\"needs\":0,\"masks\":[]}";
+	struct str job;
+	struct jw w;
+
+	log_info("reading the configuration again");
+	str_init(&job, 65536);
+	jw_init(&w, &job);
+	jw_object(&w);
+	jw_ki64(&w, "v", 1);
+	jw_kstr(&w, "kind", "compile_config");
+	jw_kstr(&w, "file", d->conf->file);
+	jw_end_object(&w);
+	if (pool_link_system(d->pools, note, str_peek(&job), job.len, on_conf_compiled, d) != 0)
+		log_error("the old configuration stays: there is no pool to compile the new one; "
+			  "send HUP again");
+	str_done(&job);
+}
+
+bool daemon_is_ready(const struct daemon *d, struct str *why)
+{
+	if (!d->store)
+		str_add(why, "the store is not open");
+	else if (!pool_link_is_up(d->pools))
+		str_add(why, "the pool has not answered yet");
+	else if (!compile_is_done(d->compile))
+		str_add(why, "DAG files are still being compiled");
+	else
+		return true;
+	return false;
+}

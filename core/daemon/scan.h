@@ -1,0 +1,25 @@
+/* scan.h: which files of the DAG folder there are, and what they were last compiled with. */
+#ifndef CORE_DAEMON_SCAN_H
+#define CORE_DAEMON_SCAN_H
+
+#include "core/base/vec.h"
+#include "core/dag/conf.h"
+
+struct scan_file {
+	char *path; /* owned; relative to the folder */
+	uint64_t size, mtime_ns, inode;
+};
+struct scan {
+	VEC(struct scan_file) files; /* sorted by path */
+};
+
+/* All *.yaml, *.yml, *.json below dir; names that begin with a dot are left out. */
+int scan_folder(struct scan *s, const char *dir, struct err *err) CHECK_RESULT;
+int scan_add(struct scan *s, const char *dir, const char *path, struct err *err) CHECK_RESULT;
+void scan_done(struct scan *s);
+const struct scan_file *scan_find(const struct scan *s, const char *path);
+/* Over everything besides the file itself that a plan depends on: configuration, compiler, plugins.
+ */
+void scan_signature(const struct conf *conf, uint8_t out[HASH_SHA256_BYTES]);
+
+#endif

@@ -1,0 +1,208 @@
+/* serve.c: what the HTTP server asks of the daemon (struct http_env). Owner: daemon, loop thread.
+ */
+#define LOG_AT "daemon"
+#include "core/daemon/daemon.h"
+
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/http/http.h"
+#include "core/http/metrics.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define CATALOG_MAX (8u << 20)
+
+static const struct view *serve_view_begin(void *arg)
+{
+	struct daemon *d = arg;
+
+	return store_read_begin(d->read);
+}
+
+static void serve_view_end(void *arg)
+{
+	struct daemon *d = arg;
+
+	store_read_end(d->read);
+}
+
+static void serve_sched_env(void *arg, struct sched_env *ret)
+{
+	struct daemon *d = arg;
+
+	ret->conf = d->conf;
+	pool_link_env(d->pools, ret);
+}
+
+static int serve_secret(void *arg, const struct json *ref, struct str *out, struct err *err)
+{
+	struct daemon *d = arg;
+
+	return secret_read(d->secrets, ref, out, err);
+}
+
+static bool serve_ready(void *arg, struct str *why)
+{
+	return daemon_is_ready(arg, why);
+}
+
+struct plan_answer {
+	http_answer answer;
+	void *arg;
+};
+
+static void on_plan_done(void *arg, int rc, const struct err *err, const char *json)
+{
+	struct plan_answer *a = arg;
+
+	a->answer(a->arg, rc, err, json);
+	mem_free(a);
+}
+
+static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_arg, struct err *err)
+{
+	struct daemon *d = arg;
+	struct plan_answer *a;
+
+	if (d->stopping)
+		return err_set(err, ERR_CLOSED, "the daemon is stopping");
+	a = MEM_NEW(struct plan_answer);
+	*a = (struct plan_answer){answer, answer_arg};
+	compile_folder(d->compile, apply, on_plan_done, a);
+	return 0;
+}
+
+static int serve_stop(void *arg, enum http_stop how, int64_t drain_ms, struct err *err)
+{
+	struct daemon *d = arg;
+
+	(void)err;
+	log_info("asked to stop by HTTP");
+	daemon_stop(d,
+	    how == HTTP_STOP_LEAVE   ? STOP_LEAVE
+	    : how == HTTP_STOP_DRAIN ? STOP_DRAIN
+				     : STOP_CANCEL,
+	    drain_ms > 0 ? drain_ms : -1);
+	return 0;
+}
+
+/* The catalog that the compiling worker wrote. */
+static void serve_plugins(void *arg, struct jw *out)
+{
+	struct daemon *d = arg;
+	char *path = io_path_join(d->conf->state_dir, "plugins.json");
+	struct json *j = NULL;
+	struct str text;
+
+	str_init(&text, CATALOG_MAX);
+	if (io_read_file(path, CATALOG_MAX, &text, NULL) == 0 &&
+	    json_parse(str_peek(&text), text.len, CATALOG_MAX, &j, NULL) == 0) {
+		for (const struct json *p = json_first(json_get(j, "plugins")); p; p = json_next(p))
+			jw_json(out, p);
+	}
+	json_free(j);
+	str_done(&text);
+	mem_free(path);
+}
+
+static void serve_doctor(void *arg, struct jw *out)
+{
+	struct daemon *d = arg;
+	struct writer_stats st;
+
+	writer_stats(d->writer, &st);
+	jw_ki64(out, "pid", getpid());
+	jw_kstr(out, "state_dir", d->conf->state_dir);
+	jw_kbool(out, "two_users", d->conf->run_user != NULL);
+	jw_kbool(out, "pool_up", pool_link_is_up(d->pools));
+	jw_kbool(out, "disk_low", st.disk_low);
+	jw_ki64(out, "store_bytes", (int64_t)st.store_bytes);
+	jw_ki64(out, "commits", (int64_t)st.commits);
+	jw_ki64(out, "commit_us_mean", st.commits ? st.commit_us_total / (int64_t)st.commits : 0);
+	jw_ki64(out, "commit_us_max", st.commit_us_max);
+	jw_ki64(out, "slow_turns", (int64_t)d->loop.slow_turns);
+}
+
+static void counter(struct metrics *m, const char *name, const char *help, double value)
+{
+	metrics_counter(m, name, help);
+	metrics_value(m, NULL, NULL, value);
+}
+
+static void gauge(struct metrics *m, const char *name, const char *help, double value)
+{
+	metrics_gauge(m, name, help);
+	metrics_value(m, NULL, NULL, value);
+}
+
+static void serve_metrics(void *arg, struct metrics *m)
+{
+	struct daemon *d = arg;
+	struct writer_stats st;
+
+	writer_stats(d->writer, &st);
+	counter(m, "sluice_store_operations", "Operations taken by the writer.", (double)st.ops);
+	counter(m, "sluice_store_commits", "Commits of the store.", (double)st.commits);
+	counter(m, "sluice_store_commit_seconds", "Time spent in commits.",
+	    (double)st.commit_us_total / 1e6);
+	gauge(m, "sluice_store_commit_max_seconds", "The longest commit.",
+	    (double)st.commit_us_max / 1e6);
+	gauge(m, "sluice_store_waiting_operations", "Operations that wait for the writer.",
+	    (double)st.waiting);
+	gauge(m, "sluice_store_bytes", "Bytes of the store in use.", (double)st.store_bytes);
+	gauge(m, "sluice_store_limit_bytes", "Soft limit of the store.",
+	    (double)d->conf->store_max_bytes);
+	gauge(m, "sluice_store_disk_low", "1 while new events are refused for want of disk space.",
+	    st.disk_low);
+	counter(m, "sluice_dispatches", "Attempts handed out.", (double)st.dispatches);
+	gauge(m, "sluice_pool_up", "1 while a pool has answered and takes work.",
+	    pool_link_is_up(d->pools));
+	counter(m, "sluice_loop_turns", "Turns of the event loop.", (double)d->loop.turns);
+	counter(m, "sluice_loop_slow_turns", "Turns that took more than 20 ms.",
+	    (double)d->loop.slow_turns);
+	gauge(m, "sluice_loop_slowest_seconds", "The longest turn.",
+	    (double)d->loop.slowest_us / 1e6);
+	gauge(m, "sluice_uptime_seconds", "Time since the daemon started.",
+	    (double)(clock_mono() - d->started_at) / 1e6);
+}
+
+static int listen_all(struct daemon *d, struct err *err)
+{
+	uint16_t port = 0;
+	int rc = 0;
+
+	if (d->conf->unix_path)
+		rc = http_listen_unix(d->http, d->conf->unix_path, err);
+	if (rc == 0 && d->conf->listen)
+		rc = http_listen_tcp(d->http, d->conf->listen, &port, err);
+	if (rc == 0 && d->conf->listen && str_ends(d->conf->listen, ":0")) {
+		printf("listening on port %u\n", port);
+		fflush(stdout);
+	}
+	return rc;
+}
+
+int serve_open(struct daemon *d, struct err *err)
+{
+	struct http_env env = {.base = d->loop.base,
+	    .conf = d->conf,
+	    .arg = d,
+	    .wall = clock_wall,
+	    .mono = clock_mono,
+	    .view_begin = serve_view_begin,
+	    .view_end = serve_view_end,
+	    .submit = daemon_submit,
+	    .sched_env = serve_sched_env,
+	    .secret = serve_secret,
+	    .ready = serve_ready,
+	    .plan = serve_plan,
+	    .stop = serve_stop,
+	    .plugins = serve_plugins,
+	    .doctor = serve_doctor,
+	    .metrics = serve_metrics};
+	int rc = http_new(&env, NULL, &d->http, err);
+
+	return rc == 0 ? listen_all(d, err) : rc;
+}

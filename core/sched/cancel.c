@@ -1,0 +1,116 @@
+/* cancel.c: the flag and all that has not begun, in one transaction (rule 20); what runs is killed
+ * after the commit (rule 21) and ends by its outcome. */
+#include "core/sched/tx.h"
+
+#include <string.h>
+
+static int cancel_step(struct tx *x, struct step_rec *s)
+{
+	if (is_group(x, s) && s->state == STEP_RUNNING)
+		return 0; /* ends with its items */
+	switch (s->state) {
+	case STEP_RUNNING:
+		effect_step(x, EFFECT_KILL, s);
+		return 0;
+	case STEP_WAITING:
+	case STEP_READY:
+	case STEP_RETRYING:
+		s->class_ = CLASS_CANCELLED;
+		return step_move(x, s, STEP_CANCELLED, TIME_NONE);
+	default:
+		return 0;
+	}
+}
+
+int run_cancel(struct tx *x, const char *message)
+{
+	struct view_walk w;
+	struct step_rec s;
+	struct step_ref ref;
+	struct slice value;
+	struct key k;
+	int rc;
+
+	x->run.cancel = true;
+	x->run_dirty = true;
+	str_copy(x->run.message, sizeof(x->run.message), message);
+	key_run(&k, x->run.no);
+	view_walk_init(&w, x->v, TABLE_STEP, k.b, k.n, false);
+	while ((rc = view_walk_next(&w, &value)) == 0) {
+		rc = key_parse_step((struct slice){w.key, w.key_n}, &ref);
+		if (rc == 0 && ref.item == 0)
+			rc = step_load(x, ref.step, 0, &s); /* may be the open group */
+		else if (rc == 0)
+			rc = step_decode(value, &s, NULL);
+		if (rc == 0)
+			rc = cancel_step(x, &s);
+		if (rc != 0)
+			return rc;
+	}
+	return rc == ERR_NOT_FOUND ? flow_settle(x) : rc;
+}
+
+static int cancel_open(struct tx *x, const char *actor)
+{
+	char message[MESSAGE_MAX];
+	struct str text;
+
+	str_init(&text, MESSAGE_MAX);
+	str_addf(&text, "cancelled by %.200s", actor != NULL && actor[0] != 0 ? actor : "a person");
+	str_copy(message, sizeof(message), str_peek(&text));
+	str_done(&text);
+	x->r->count++;
+	result_add_run(x, x->run.no);
+	return run_cancel(x, message);
+}
+
+/* Runs of one state, of one DAG (dag_no) or of all (0). */
+static int cancel_state(struct tx *x, enum run_state state, uint32_t dag_no, const char *actor)
+{
+	uint8_t prefix = (uint8_t)state;
+	struct view_walk w;
+	uint64_t run;
+	int rc;
+
+	view_walk_init(&w, x->v, TABLE_RUN_STATE, &prefix, 1, false);
+	while ((rc = view_walk_next(&w, NULL)) == 0) {
+		rc = key_tail_u64((struct slice){w.key, w.key_n}, &run);
+		if (rc == 0)
+			rc = must(run_open(x, run));
+		if (rc == 0 && (dag_no == 0 || x->run.dag_no == dag_no) && !x->run.cancel)
+			rc = cancel_open(x, actor);
+		if (rc != 0)
+			return rc;
+	}
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int op_cancel(struct tx *x, const struct op *op)
+{
+	const char *actor = op->u.cancel.actor;
+	struct dag_rec d = {0};
+	int rc;
+
+	if (op->u.cancel.run != 0) {
+		rc = run_open(x, op->u.cancel.run);
+		if (rc == ERR_NOT_FOUND)
+			return refuse(x, ERR_NOT_FOUND, "there is no such run");
+		if (rc != 0)
+			return rc;
+		if (run_state_ended(x->run.state))
+			return refuse(x, ERR_CONFLICT, "the run has ended already: %s",
+			    run_state_name(x->run.state));
+		return x->run.cancel ? 0 : cancel_open(x, actor);
+	}
+	if (!op->u.cancel.all) {
+		rc = dag_get_named(x->v, op->u.cancel.dag != NULL ? op->u.cancel.dag : "", &d);
+		if (rc == ERR_NOT_FOUND)
+			return refuse(x, ERR_NOT_FOUND, "there is no DAG \"%.63s\"",
+			    op->u.cancel.dag != NULL ? op->u.cancel.dag : "");
+		if (rc != 0)
+			return rc;
+	}
+	/* queued first: what the running ones free must not start them */
+	rc = cancel_state(x, RUN_QUEUED, d.no, actor);
+	return rc != 0 ? rc : cancel_state(x, RUN_RUNNING, d.no, actor);
+}

@@ -1,0 +1,332 @@
+/* foreach.c: a group becomes its items, in the transaction in which the group becomes ready, and
+ * ends when they have. Items are numbered from 1 and found by their key; a rerun keeps both. */
+#include "core/sched/tx.h"
+
+#include "core/dag/expr.h"
+#include "core/sched/scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEM_JSON_MAX (256u << 10)
+
+struct item {
+	char *key;		  /* owned */
+	const struct json *value; /* borrowed from the list */
+};
+
+struct expansion {
+	struct json *env;  /* owned, or NULL where nothing is a template */
+	struct json *list; /* owned */
+	struct item *items;
+	size_t n;
+	struct err err; /* why the list is no good: class config */
+};
+
+static void expansion_done(struct expansion *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		mem_free(e->items[i].key);
+	mem_free(e->items);
+	json_free(e->list);
+	json_free(e->env);
+}
+
+static int env_of(struct tx *x, const struct step_rec *group, struct expansion *e)
+{
+	if (e->env != NULL)
+		return 0;
+	return scope_build(x->v, &x->run, x->plan, group, &e->env);
+}
+
+/* 0 also when the list is no good: e->err then says why. */
+static int list_of(
+    struct tx *x, const struct step_rec *group, const struct plan_foreach *f, struct expansion *e)
+{
+	int rc = env_of(x, group, e);
+
+	if (rc != 0)
+		return rc;
+	if (json_is(f->in, JSON_STRING))
+		rc = expr_eval(json_str(f->in, ""), e->env, &e->list, &e->err);
+	else
+		rc = expr_render(f->in, e->env, &e->list, &e->err);
+	if (rc == 0 && !json_is(e->list, JSON_ARRAY))
+		rc = err_set(&e->err, ERR_CONFIG, "foreach: %s is not a list",
+		    json_str(f->in, "the value of in"));
+	if (rc == 0 && json_len(e->list) > PLAN_MAX_ITEMS)
+		rc = err_set(&e->err, ERR_CONFIG, "foreach: %zu items, at most %d are allowed",
+		    json_len(e->list), PLAN_MAX_ITEMS);
+	if (rc != 0 && e->err.code == 0)
+		err_set(&e->err, rc, "foreach: the list cannot be evaluated");
+	return 0;
+}
+
+static int item_key(
+    struct expansion *e, const struct plan_foreach *f, const struct json *value, struct str *out)
+{
+	str_reset(out);
+	if (f->key != NULL) {
+		json_put(e->env, f->as, json_dup(value));
+		if (strcmp(f->as, "item") != 0)
+			json_put(e->env, "item", json_dup(value));
+		if (expr_eval_text(f->key, e->env, out, &e->err) != 0)
+			return ERR_CONFIG;
+	} else if (json_is(value, JSON_STRING)) {
+		str_add(out, json_str(value, ""));
+	} else if (json_is(value, JSON_NUMBER) || json_is(value, JSON_BOOL)) {
+		json_print(value, out);
+	} else {
+		return err_set(
+		    &e->err, ERR_CONFIG, "foreach: an item is neither text nor number: give `key`");
+	}
+	if (out->failed || out->len == 0 || out->len >= PLAN_KEY_MAX)
+		return err_set(&e->err, ERR_CONFIG,
+		    "foreach: the key of an item must have 1 to %d bytes, this one has %zu: "
+		    "\"%.60s\"",
+		    PLAN_KEY_MAX - 1, out->len, str_peek(out));
+	return 0;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	return strcmp((*(const struct item *const *)a)->key, (*(const struct item *const *)b)->key);
+}
+
+/* Duplicate keys would be one item twice: refused before anything is written. */
+static void refuse_duplicates(struct expansion *e)
+{
+	struct item **sorted;
+
+	if (e->err.code != 0 || e->n < 2)
+		return;
+	sorted = mem_calloc(e->n, sizeof(struct item *));
+	for (size_t i = 0; i < e->n; i++)
+		sorted[i] = &e->items[i];
+	qsort(sorted, e->n, sizeof(struct item *), compare_items);
+	for (size_t i = 1; i < e->n && e->err.code == 0; i++) {
+		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
+			err_set(&e->err, ERR_CONFIG,
+			    "foreach: two items have the key \"%.100s\": keys must differ",
+			    sorted[i]->key);
+	}
+	mem_free(sorted);
+}
+
+static void items_of(const struct plan_foreach *f, struct expansion *e)
+{
+	struct str key;
+
+	if (e->err.code != 0 || json_len(e->list) == 0)
+		return;
+	str_init(&key, 4096);
+	e->items = mem_calloc(json_len(e->list), sizeof(*e->items));
+	for (const struct json *j = json_first(e->list); j != NULL; j = json_next(j)) {
+		if (item_key(e, f, j, &key) != 0)
+			break;
+		e->items[e->n].key = mem_strdup(str_peek(&key));
+		e->items[e->n++].value = j;
+	}
+	str_done(&key);
+	refuse_duplicates(e);
+}
+
+/* ---- writing ---- */
+
+static int put_value(struct tx *x, const struct step_ref *ref, const struct json *value)
+{
+	struct str text;
+	int rc;
+
+	str_init(&text, ITEM_JSON_MAX);
+	json_print(value, &text);
+	rc = text.failed ? ERR_LIMIT : step_doc_put(x->v, ref, STEP_DOC_ITEM, text.s, text.len);
+	str_done(&text);
+	return rc;
+}
+
+static int item_new(
+    struct tx *x, uint16_t step, uint32_t no, const struct item *it, struct step_rec *s)
+{
+	struct step_ref ref = {x->run.no, step, no};
+	uint8_t value[4];
+	struct key k;
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->run = x->run.no;
+	s->step = step;
+	s->item = no;
+	s->ready_at = s->started_at = s->ended_at = TIME_NONE;
+	str_copy(s->item_key, sizeof(s->item_key), it->key);
+	key_init(&k);
+	key_u32(&k, no);
+	memcpy(value, k.b, sizeof(value));
+	key_item(&k, x->run.no, step, it->key);
+	rc = view_add(x->v, TABLE_ITEM, k.b, k.n, value, sizeof(value));
+	if (rc == 0)
+		rc = put_value(x, &ref, it->value);
+	return rc;
+}
+
+/* An item that a former expansion made: again, under the next generation. */
+static int item_again(
+    struct tx *x, uint16_t step, uint32_t no, const struct item *it, struct step_rec *s)
+{
+	struct step_ref ref = {x->run.no, step, no};
+	int rc = step_load(x, step, no, s);
+
+	if (rc == 0 && step_state_ended(s->state)) {
+		s->generation++;
+		s->used = s->lost = 0;
+		s->code[0] = s->message[0] = 0;
+		rc = step_move(x, s, STEP_WAITING, TIME_NONE);
+	}
+	return rc != 0 ? rc : put_value(x, &ref, it->value);
+}
+
+static int item_place(struct tx *x, uint16_t step, const struct item *it)
+{
+	struct step_rec s, *g;
+	uint32_t no;
+	int rc = step_item_no(x->v, x->run.no, step, it->key, &no);
+
+	if (rc == 0) {
+		rc = item_again(x, step, no, it, &s);
+	} else if (rc == ERR_NOT_FOUND) {
+		rc = group_open(x, step, &g);
+		if (rc != 0)
+			return rc;
+		no = ++g->items;
+		g->items_open++;
+		x->group_dirty = true;
+		x->run.n_steps++;
+		x->run.n_open++;
+		x->run_dirty = true;
+		rc = item_new(x, step, no, it, &s);
+	}
+	return rc != 0 ? rc : step_move(x, &s, STEP_READY, x->now);
+}
+
+/* Items of a former expansion that the new list does not hold any more. */
+static int drop_others(struct tx *x, uint16_t step, uint32_t n_before)
+{
+	struct step_rec s;
+	int rc = 0;
+
+	for (uint32_t no = 1; rc == 0 && no <= n_before; no++) {
+		rc = step_load(x, step, no, &s);
+		if (rc != 0 || !step_state_ended(s.state) || s.state == STEP_SKIPPED)
+			continue;
+		str_copy(s.code, sizeof(s.code), "gone");
+		str_copy(s.message, sizeof(s.message), "the list of the rerun does not hold it");
+		rc = step_move(x, &s, STEP_SKIPPED, TIME_NONE);
+	}
+	return rc;
+}
+
+static int write_items(struct tx *x, struct step_rec *group, const struct expansion *e)
+{
+	uint16_t step = group->step;
+	uint32_t before = group->items;
+	int rc;
+
+	if (e->n == 0 && before == 0)
+		return step_move(x, group, STEP_SUCCEEDED, TIME_NONE);
+	x->placed = 0;
+	rc = step_move(x, group, STEP_RUNNING, TIME_NONE);
+	for (size_t i = 0; rc == 0 && i < e->n; i++)
+		rc = item_place(x, step, &e->items[i]);
+	if (rc == 0)
+		rc = drop_others(x, step, before);
+	bit_set(x->groups, step); /* judged again where nothing is open */
+	return rc;
+}
+
+/* A rerun of chosen items: the others keep their end. */
+static int resume(struct tx *x, struct step_rec *group)
+{
+	uint16_t step = group->step;
+	uint32_t n = group->items;
+	struct step_rec s;
+	int rc;
+
+	x->placed = 0;
+	rc = step_move(x, group, STEP_RUNNING, TIME_NONE);
+	for (uint32_t no = 1; rc == 0 && no <= n; no++) {
+		rc = step_load(x, step, no, &s);
+		if (rc == 0 && s.state == STEP_WAITING)
+			rc = step_move(x, &s, STEP_READY, x->now);
+	}
+	return rc;
+}
+
+int foreach_begin(struct tx *x, struct step_rec *group)
+{
+	const struct plan_foreach *f = x->plan->steps[group->step].foreach;
+	struct expansion e;
+	int rc;
+
+	if (group->items_open > 0)
+		return resume(x, group);
+	memset(&e, 0, sizeof(e));
+	rc = list_of(x, group, f, &e);
+	if (rc == 0) {
+		items_of(f, &e);
+		if (e.err.code == 0) {
+			rc = write_items(x, group, &e);
+		} else {
+			group->class_ = CLASS_CONFIG;
+			str_copy(group->code, sizeof(group->code), "foreach");
+			str_copy(group->message, sizeof(group->message), e.err.text);
+			rc = step_move(x, group, STEP_FAILED, TIME_NONE);
+		}
+	}
+	expansion_done(&e);
+	return rc;
+}
+
+/* Names the first bad items and takes their class. */
+static int blame(struct tx *x, struct step_rec *group)
+{
+	struct step_rec s;
+	struct str text;
+	uint32_t named = 0;
+	int rc = 0;
+
+	str_init(&text, MESSAGE_MAX * 2);
+	str_addf(&text, "%u of %u items failed:", group->items_bad, group->items);
+	for (uint32_t no = 1; rc == 0 && no <= group->items && named < 3; no++) {
+		rc = step_load(x, group->step, no, &s);
+		if (rc != 0 || (s.state != STEP_FAILED && s.state != STEP_CANCELLED))
+			continue;
+		if (named++ == 0)
+			group->class_ = s.class_;
+		str_addf(&text, "%s %.100s", named > 1 ? "," : "", s.item_key);
+	}
+	if (group->items_bad > named)
+		str_add(&text, ", …");
+	str_copy(group->message, sizeof(group->message), str_peek(&text));
+	str_done(&text);
+	return rc;
+}
+
+int foreach_end(struct tx *x, uint16_t step)
+{
+	struct step_rec g;
+	int rc = step_load(x, step, 0, &g);
+
+	if (rc != 0 || g.state != STEP_RUNNING || g.items_open > 0)
+		return rc;
+	g.class_ = CLASS_OK;
+	g.message[0] = 0;
+	if (g.items_bad > 0)
+		rc = blame(x, &g);
+	if (rc != 0)
+		return rc;
+	if (g.items_bad > 0 && x->run.cancel)
+		return step_move(x, &g, STEP_CANCELLED, TIME_NONE);
+	if (g.items_bad > x->plan->steps[step].foreach->tolerate)
+		return step_move(x, &g, STEP_FAILED, TIME_NONE);
+	return step_move(x, &g, STEP_SUCCEEDED, TIME_NONE);
+}

@@ -1,0 +1,143 @@
+/* report.c: see report.h. */
+#include "core/sched/report.h"
+
+#include "core/base/json.h"
+#include "core/pool/frame.h"
+
+#include <string.h>
+
+#define REPORT_DATASETS_MAX 10000
+#define OUTPUTS_MAX (64u << 10)
+
+static void fail(struct report *r, const char *code, const char *message)
+{
+	r->class_ = CLASS_INTERNAL;
+	str_copy(r->code, sizeof(r->code), code);
+	str_copy(r->message, sizeof(r->message), message);
+}
+
+static bool dataset_ok(const struct json *j)
+{
+	const char *name = json_get_str(j, "name", "");
+	const char *partition = json_get_str(j, "partition", "");
+
+	return str_is_dataset(name) && strlen(name) < PLAN_DATASET_MAX &&
+	       strlen(partition) < PLAN_PARTITION_MAX;
+}
+
+static bool datasets_ok(const struct json *list)
+{
+	if (list == NULL || json_is(list, JSON_NULL))
+		return true;
+	if (!json_is(list, JSON_ARRAY) || json_len(list) > REPORT_DATASETS_MAX)
+		return false;
+	for (const struct json *j = json_first(list); j != NULL; j = json_next(j)) {
+		if (!dataset_ok(j))
+			return false;
+	}
+	return true;
+}
+
+static bool positions_ok(const struct json *o)
+{
+	for (const struct json *j = json_first(o); j != NULL; j = json_next(j)) {
+		if (!str_is_dataset(json_key(j)) || strlen(json_key(j)) >= PLAN_DATASET_MAX ||
+		    json_i64(j, -1) < 0)
+			return false;
+	}
+	return true;
+}
+
+static const struct json *object_of(const struct json *root, const char *key)
+{
+	const struct json *j = json_get(root, key);
+
+	return json_is(j, JSON_OBJECT) ? j : NULL;
+}
+
+static void read_root(struct report *r)
+{
+	struct str text;
+
+	str_copy(r->code, sizeof(r->code), json_get_str(r->root, "code", ""));
+	str_copy(r->message, sizeof(r->message), json_get_str(r->root, "message", ""));
+	r->retry_after_ms = json_get_i64(r->root, "retry_after_ms", 0);
+	r->rows_in = json_get_i64(r->root, "rows_in", 0);
+	r->rows_out = json_get_i64(r->root, "rows_out", 0);
+	r->rows_rejected = json_get_i64(r->root, "rows_rejected", 0);
+	r->bytes = json_get_i64(r->root, "bytes", 0);
+	r->outputs = object_of(r->root, "outputs");
+	r->cursor = object_of(r->root, "cursor");
+	r->positions = object_of(r->root, "positions");
+	r->datasets = json_get(r->root, "datasets");
+	if (!datasets_ok(r->datasets) || !positions_ok(r->positions))
+		fail(r, "report", "the worker's report names a data set or partition that is none");
+	if (json_len(r->outputs) == 0)
+		return;
+	str_init(&text, OUTPUTS_MAX);
+	json_print(r->outputs, &text);
+	if (text.failed)
+		fail(r, "outputs", "the outputs are larger than 64 KiB: write them to a data set");
+	str_done(&text);
+}
+
+static void read_failed(struct report *r)
+{
+	enum step_class c = CLASS_INTERNAL;
+
+	if (class_from_name(json_get_str(r->root, "class", NULL), &c) != 0 || c == CLASS_OK)
+		c = CLASS_INTERNAL;
+	if (r->class_ == CLASS_OK)
+		r->class_ = c;
+	if (r->message[0] == 0)
+		str_copy(r->message, sizeof(r->message), "the attempt failed without a message");
+}
+
+static void read_ok(struct report *r)
+{
+	enum step_class c = CLASS_OK;
+
+	if (r->class_ == CLASS_OK && class_from_name(json_get_str(r->root, "class", "ok"), &c) == 0)
+		r->class_ = c;
+}
+
+static void kill_reason(struct report *r, enum step_class c, const char *message)
+{
+	r->class_ = c;
+	if (r->message[0] == 0)
+		str_copy(r->message, sizeof(r->message), message);
+}
+
+void report_read(int outcome, const char *text, size_t n, struct report *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (n > 0 && (json_parse(text, n, FRAME_REPORT_MAX, &ret->root, NULL) != 0 ||
+			 !json_is(ret->root, JSON_OBJECT))) {
+		fail(ret, "report", "the worker's report is not a JSON object");
+	} else if (n > 0) {
+		read_root(ret);
+	}
+	switch ((enum frame_outcome)outcome) {
+	case OUT_OK:
+		read_ok(ret);
+		return;
+	case OUT_FAILED:
+		read_failed(ret);
+		return;
+	case OUT_LOST:
+		kill_reason(ret, CLASS_LOST, "the worker died");
+		return;
+	case OUT_CANCELLED:
+		kill_reason(ret, CLASS_CANCELLED, "cancelled");
+		return;
+	case OUT_DEADLINE:
+		kill_reason(ret, CLASS_TIMEOUT, "the timeout passed");
+		return;
+	}
+	fail(ret, "outcome", "the pool sent an outcome that is unknown");
+}
+
+void report_done(struct report *r)
+{
+	json_free(r->root);
+}

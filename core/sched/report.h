@@ -1,0 +1,21 @@
+/* report.h: the report of an attempt (core/README.md §6), checked before anything of it is written.
+ * It comes from a worker: nothing in it is trusted. */
+#ifndef CORE_SCHED_REPORT_H
+#define CORE_SCHED_REPORT_H
+
+#include "core/sched/record.h"
+
+struct report {
+	enum step_class class_;
+	char code[32];
+	char message[MESSAGE_MAX];
+	int64_t retry_after_ms, rows_in, rows_out, rows_rejected, bytes;
+	/* of root, or NULL */
+	const struct json *outputs, *datasets, *cursor, *positions;
+	struct json *root; /* owned */
+};
+/* outcome: enum frame_outcome. Never fails: a report that is no good gives class internal. */
+void report_read(int outcome, const char *text, size_t n, struct report *ret);
+void report_done(struct report *r);
+
+#endif

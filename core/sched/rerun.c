@@ -1,0 +1,256 @@
+/* rerun.c: opens an ended run again: the chosen steps and all that depends on them, under the next
+ * generation; the others keep their end. Of a foreach the failed items only, unless all ended well
+ * or what the group needs runs again too. */
+#include "core/sched/tx.h"
+
+#include "core/sched/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct choice {
+	uint64_t steps[STEP_BITS]; /* run again */
+	uint64_t items[STEP_BITS]; /* groups of which only items run again */
+	uint64_t out[STEP_BITS];   /* left out by --only: they run again only when they are named */
+	uint32_t n;
+};
+
+static bool ended_badly(enum step_state s)
+{
+	return s == STEP_FAILED || s == STEP_UPSTREAM_FAILED || s == STEP_CANCELLED;
+}
+
+static bool in_set(const uint64_t *bits, uint16_t i)
+{
+	return bit_has(bits, i);
+}
+
+/* ---- choosing ---- */
+
+static int find_left_out(struct tx *x, struct choice *c)
+{
+	struct step_rec s;
+	int rc = 0;
+
+	for (uint16_t i = 0; i < x->plan->n_steps && rc == 0; i++) {
+		rc = step_load(x, i, 0, &s);
+		if (rc == 0 && strcmp(s.code, CODE_NOT_CHOSEN) == 0)
+			bit_set(c->out, i);
+	}
+	return rc;
+}
+
+static int choose_state(struct tx *x, struct choice *c, bool failed_only)
+{
+	struct step_rec s;
+	int rc = 0;
+
+	for (uint16_t i = 0; i < x->plan->n_steps && rc == 0; i++) {
+		rc = step_load(x, i, 0, &s);
+		if (rc != 0 || in_set(c->out, i))
+			continue;
+		if (failed_only && !ended_badly(s.state) && s.items_bad == 0)
+			continue;
+		bit_set(c->steps, i);
+		c->n++;
+	}
+	return rc;
+}
+
+/* STEP[ITEM]: that item alone is marked waiting at once; its group follows. */
+static int choose_named(
+    struct tx *x, const struct op *op, struct choice *c, struct step_ref *items, size_t *n_items)
+{
+	struct err err = {0};
+
+	for (size_t i = 0; i < op->u.rerun.n_steps; i++) {
+		struct step_ref ref;
+		int rc = find_step(x->v, op->u.rerun.run, op->u.rerun.steps[i], &ref, &err);
+
+		if (rc == ERR_NOT_FOUND)
+			return refuse(x, rc, "%s", err.text);
+		if (rc != 0)
+			return rc;
+		bit_set(c->steps, ref.step);
+		c->n++;
+		if (ref.item > 0)
+			items[(*n_items)++] = ref;
+	}
+	return 0;
+}
+
+/* Whatever depends on a chosen step is chosen; a group none of whose parents is keeps its list. */
+static void close_over(const struct plan *p, struct choice *c)
+{
+	for (uint16_t i = 0; i < p->n_steps; i++) {
+		bool parent = false;
+
+		for (size_t k = 0; k < p->steps[i].n_needs; k++)
+			parent = parent || in_set(c->steps, p->steps[i].needs[k].step);
+		if (parent && !in_set(c->out, i))
+			bit_set(c->steps, i);
+		else if (in_set(c->steps, i) && p->steps[i].foreach != NULL)
+			bit_set(c->items, i);
+	}
+}
+
+/* ---- reopening ---- */
+
+static int reopen(struct tx *x, struct step_rec *s)
+{
+	s->generation++;
+	s->used = s->lost = 0;
+	s->class_ = CLASS_OK;
+	s->code[0] = s->message[0] = 0;
+	x->r->count++;
+	return step_move(x, s, STEP_WAITING, TIME_NONE);
+}
+
+static int reopen_item(struct tx *x, uint16_t step, uint32_t no)
+{
+	struct step_rec s, *g;
+	int rc = step_load(x, step, no, &s);
+
+	if (rc == 0)
+		rc = group_open(x, step, &g);
+	if (rc != 0)
+		return rc;
+	g->rows_in -= s.rows_in;
+	g->rows_out -= s.rows_out;
+	g->rows_rejected -= s.rows_rejected;
+	g->bytes -= s.bytes;
+	s.rows_in = s.rows_out = s.rows_rejected = s.bytes = 0;
+	x->group_dirty = true;
+	return reopen(x, &s);
+}
+
+static bool named_item(
+    const struct step_ref *items, size_t n, uint16_t step, uint32_t no, bool *ret_any)
+{
+	*ret_any = false;
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].step != step)
+			continue;
+		*ret_any = true;
+		if (items[i].item == no)
+			return true;
+	}
+	return false;
+}
+
+static int reopen_items(struct tx *x, uint16_t step, const struct step_ref *items, size_t n_items)
+{
+	struct step_rec g, s;
+	bool any, all;
+	int rc = step_load(x, step, 0, &g);
+
+	all = g.items_bad == 0;
+	for (uint32_t no = 1; rc == 0 && no <= g.items; no++) {
+		bool named = named_item(items, n_items, step, no, &any);
+
+		rc = step_load(x, step, no, &s);
+		if (rc == 0 && (named || (!any && (all || ended_badly(s.state)))) &&
+		    strcmp(s.code, "gone") != 0)
+			rc = reopen_item(x, step, no);
+	}
+	return rc;
+}
+
+/* Counts of a chosen step: parents that run again are open, the others keep what they meant. */
+static int recount(struct tx *x, const struct choice *c, struct step_rec *s)
+{
+	const struct plan_step *p = &x->plan->steps[s->step];
+	struct step_rec parent;
+	int rc = 0;
+
+	s->unmet = (uint32_t)p->n_needs;
+	s->ok_parents = s->bad_parents = s->failed_parents = 0;
+	for (size_t k = 0; rc == 0 && k < p->n_needs; k++) {
+		uint16_t from = p->needs[k].step;
+
+		if (in_set(c->steps, from))
+			continue;
+		rc = step_load(x, from, 0, &parent);
+		if (rc == 0)
+			parent_count(&x->plan->steps[from], &parent, s, 1);
+	}
+	return rc;
+}
+
+static int reopen_step(
+    struct tx *x, const struct choice *c, uint16_t i, const struct step_ref *items, size_t n_items)
+{
+	struct step_rec s;
+	int rc = step_load(x, i, 0, &s);
+	bool items_only;
+
+	if (rc == 0)
+		rc = recount(x, c, &s);
+	if (rc != 0)
+		return rc;
+	/* a list that was no good is made again */
+	items_only = in_set(c->items, i) && s.items > 0 && strcmp(s.code, "foreach") != 0;
+	if (!items_only)
+		s.rows_in = s.rows_out = s.rows_rejected = s.bytes = 0;
+	rc = reopen(x, &s);
+	return rc == 0 && items_only ? reopen_items(x, i, items, n_items) : rc;
+}
+
+static int reopen_all(struct tx *x, const struct op *op, const struct choice *c,
+    const struct step_ref *items, size_t n_items)
+{
+	int rc = 0;
+
+	x->run.cancel = x->run.timed_out = false;
+	x->run.quiet = str_eq(op->u.rerun.downstream, "none");
+	x->run.message[0] = 0;
+	for (uint16_t i = 0; i < x->plan->n_steps && rc == 0; i++) {
+		if (in_set(c->steps, i))
+			rc = reopen_step(x, c, i, items, n_items);
+	}
+	if (rc == 0)
+		rc = run_move(x, RUN_QUEUED);
+	result_add_run(x, x->run.no);
+	return rc;
+}
+
+static int choose(
+    struct tx *x, const struct op *op, struct choice *c, struct step_ref *items, size_t *n_items)
+{
+	bool failed = op->u.rerun.failed || x->run.state != RUN_SUCCEEDED;
+	int rc = find_left_out(x, c);
+
+	if (rc != 0)
+		return rc;
+	if (op->u.rerun.n_steps > 0)
+		rc = choose_named(x, op, c, items, n_items);
+	else
+		rc = choose_state(x, c, failed);
+	if (rc == 0 && x->r->rc == 0 && c->n == 0)
+		return refuse(x, ERR_CONFLICT, "no step of the run failed: name one with --step");
+	close_over(x->plan, c);
+	return rc;
+}
+
+int op_rerun(struct tx *x, const struct op *op)
+{
+	struct step_ref *items;
+	struct choice c = {.n = 0};
+	size_t n_items = 0;
+	int rc = run_open(x, op->u.rerun.run);
+
+	if (rc == ERR_NOT_FOUND)
+		return refuse(x, ERR_NOT_FOUND, "there is no such run");
+	if (rc != 0)
+		return rc;
+	if (!run_state_ended(x->run.state))
+		return refuse(x, ERR_CONFLICT,
+		    "the run is still %s: cancel it, or wait for its end",
+		    run_state_name(x->run.state));
+	items = mem_calloc(op->u.rerun.n_steps + 1, sizeof(*items));
+	rc = choose(x, op, &c, items, &n_items);
+	if (rc == 0 && x->r->rc == 0)
+		rc = reopen_all(x, op, &c, items, n_items);
+	mem_free(items);
+	return rc;
+}

@@ -1,0 +1,197 @@
+/* tx.h: inside core/sched: the state of one sched_apply or sched_dispatch call, and the few
+ * functions through which every record and its indexes change.
+ *
+ * One run is open at a time (x->run, x->plan); its record is written when another is opened or at
+ * the end. The same holds for one foreach group of that run. Functions return 0 or what the view
+ * says; a record that must be there and is not is ERR_CORRUPT. None of them recurses: an ended step
+ * only sets a bit, and flow_settle works the bits off in topological order. */
+#ifndef CORE_SCHED_TX_H
+#define CORE_SCHED_TX_H
+
+#include "core/sched/table.h"
+
+#define STEP_BITS (PLAN_MAX_STEPS + 63) / 64
+
+struct published { /* a version, for the triggers that follow it */
+	uint32_t ds_no;
+	uint64_t version;
+	bool changed;
+};
+
+struct tx {
+	const struct view *v;
+	struct sched_env *env;
+	wall_us now;
+	effect_vec *fx;
+	struct op_result *r; /* NULL in sched_dispatch */
+
+	struct run_rec run;
+	const struct plan *plan; /* of run */
+	bool run_open, run_dirty;
+	enum run_state run_was; /* as stored: the run's effect tells old and new */
+	struct step_rec group;	/* of run */
+	bool group_open, group_dirty;
+	uint64_t ended[STEP_BITS];  /* steps that ended: their children are to be told */
+	uint64_t groups[STEP_BITS]; /* groups whose last item ended */
+	uint32_t placed;	    /* items made ready in this expansion, for max_parallel */
+
+	uint64_t slots;
+	bool slots_known, slots_dirty, due_changed;
+	VEC(uint32_t) pump; /* DAGs in which a queued run may start */
+	VEC(struct published) published;
+};
+
+/* ---- tx.c ---- */
+void tx_init(struct tx *x, const struct view *v, struct sched_env *env, wall_us now,
+    struct op_result *r, effect_vec *fx);
+int tx_done(struct tx *x, int rc); /* settles, starts runs, writes what is open; passes rc on */
+int must(int rc);		   /* ERR_NOT_FOUND of what must be there: ERR_CORRUPT */
+int refuse(struct tx *x, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct effect *effect_add(struct tx *x, enum effect_kind kind, uint64_t id);
+void effect_step(struct tx *x, enum effect_kind kind, const struct step_rec *s);
+int next_no(struct tx *x, const char *meta, uint64_t *ret); /* counts up, from 1 */
+int count_change(struct tx *x, const char *name, int64_t by);
+int slots_change(struct tx *x, int by);
+int slots_used(struct tx *x, uint64_t *ret);
+int run_open(struct tx *x, uint64_t no);
+int run_close(struct tx *x);
+int group_open(struct tx *x, uint16_t step, struct step_rec **ret);
+int group_close(struct tx *x);
+int step_load(
+    struct tx *x, uint16_t step, uint32_t item, struct step_rec *ret); /* of the open run */
+bool is_group(const struct tx *x, const struct step_rec *s);
+int due_add(struct tx *x, const struct key *k);
+int due_del(struct tx *x, const struct key *k);
+void bit_set(uint64_t *bits, uint16_t i);
+int bit_take(uint64_t *bits); /* lowest, cleared; -1: none */
+bool bit_has(const uint64_t *bits, uint16_t i);
+void pump_add(struct tx *x, uint32_t dag_no);
+
+/* ---- move.c: the only place that changes a state ---- */
+/* at: instant for READY and RETRYING. Before RUNNING the caller sets token and instance. */
+int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at);
+int step_block(struct tx *x, struct step_rec *s, uint32_t resource);
+int run_move(struct tx *x, enum run_state to);
+bool step_may_move(enum step_state from, enum step_state to);
+
+/* ---- resource.c ---- */
+struct resource {
+	char name[COUNT_NAME_MAX]; /* "pool:shop_db", "only:dag/step/item", "group:17/3" */
+	uint32_t need, size;
+	bool is_group;
+};
+/* The i-th thing that an attempt of s takes besides its slot; need 0: none at that place. False
+ * behind the last. */
+bool step_resource(const struct tx *x, const struct step_rec *s, uint32_t i, struct resource *ret);
+int resource_used(struct tx *x, const struct step_rec *s, const struct resource *r, uint64_t *ret);
+bool resource_fits(const struct resource *r, uint64_t used);
+int resources_take(struct tx *x, const struct step_rec *s);
+/* Gives back what was held and wakes who waits for it; held false: only wakes. */
+int resources_release(struct tx *x, const struct step_rec *s, bool held);
+/* Moves the heads that wait for it from blocked to ready, as many as fit. */
+int resource_wake(struct tx *x, const char *name, uint64_t used, uint32_t size);
+
+/* ---- flow.c ---- */
+int flow_settle(struct tx *x); /* tells children, ends groups and the open run */
+int run_start(struct tx *x);   /* the open run: queued -> running, its roots ready */
+int flow_pump(struct tx *x);   /* starts queued runs of the DAGs in x->pump */
+enum step_state flow_judge(const struct plan_step *p, const struct step_rec *s);
+int step_make_ready(struct tx *x, struct step_rec *s); /* waiting -> ready, or expands a group */
+void parent_count(
+    const struct plan_step *parent, const struct step_rec *s, struct step_rec *child, int by);
+
+/* ---- foreach.c ---- */
+int foreach_begin(struct tx *x, struct step_rec *group);
+int foreach_end(struct tx *x, uint16_t step);
+
+/* ---- insert.c ---- */
+struct run_new {
+	const struct dag_rec *dag;
+	const struct plan *plan;
+	enum trigger_kind kind;
+	const char *trigger; /* name or "" */
+	enum key_space space;
+	const char *key;	   /* as shown */
+	bool next_revision;	   /* a deliberate repeat */
+	const struct json *params; /* bound; or NULL */
+	wall_us window_start, window_end, logical_time;
+	uint64_t event;
+	const char *doc; /* RUN_DOC_TRIGGER */
+	const char *const *only;
+	size_t n_only;
+};
+/* *ret_existed: the same cause has a run already: *ret_run is that one. */
+int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed);
+void result_add_run(struct tx *x, uint64_t run);
+void run_identity(const char *dag, enum key_space space, const char *trigger, const char *key,
+    uint32_t revision, uint8_t out[HASH_ID_BYTES]);
+
+/* ---- trigger.c ---- */
+struct trigger_eval {
+	bool where;		/* it holds, or there is none */
+	struct json *params;	/* bound; owned */
+	char key[PLAN_KEY_MAX]; /* "" where there is none */
+};
+/* env: roots of the trigger's templates. ERR_CONFIG with the reason where the event is to be
+ * rejected. */
+int trigger_evaluate(const struct plan *plan, const struct plan_trigger *t, const struct json *env,
+    struct trigger_eval *ret, struct err *err);
+struct trigger_doc { /* what RUN_DOC_TRIGGER says */
+	enum trigger_kind kind;
+	const char *name;
+	const uint64_t *events;
+	size_t n_events;
+	const char *partition;	     /* NULL: null */
+	const struct json *datasets; /* or NULL */
+};
+void trigger_doc_write(const struct trigger_doc *d, struct str *out);
+
+/* ---- event.c ---- */
+/* Takes the next number; the record is written by event_store at the end, when the verdict is
+ * known. */
+int event_new(
+    struct tx *x, struct event_rec *e, const char *source, const char *type, const char *subject);
+int event_store(struct tx *x, const struct event_rec *e, const char *body, size_t n);
+void event_add_run(struct event_rec *e, uint64_t run);
+void event_detail(struct event_rec *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* started > waiting > duplicate > rejected > unmatched */
+void event_verdict(struct event_rec *e, enum verdict v);
+
+/* ---- window.c ---- */
+struct window {
+	wall_us start, end;
+	char key[PLAN_KEY_MAX]; /* of a run at the logical time t */
+};
+int window_of(const struct plan_trigger *t, wall_us logical, struct window *ret, struct err *err);
+int trigger_next(const struct plan_trigger *t, wall_us after, wall_us *ret, struct err *err);
+
+/* ---- tick.c, dataset.c, cancel.c, pool.c ---- */
+int schedules_set(struct tx *x, const struct dag_rec *d, const struct plan *p, bool on);
+int schedules_drop(struct tx *x, const struct dag_rec *d);
+int dataset_need(struct tx *x, const char *name, struct dataset_rec *ret); /* found or made */
+int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver);
+int dataset_fire(struct tx *x);			   /* runs that follow x->published */
+int run_cancel(struct tx *x, const char *message); /* the open run */
+int attempt_lost(struct tx *x, struct step_rec *s, const char *message);
+int attempt_unlease(struct tx *x, struct step_rec *s);
+
+/* ---- one per operation ---- */
+int op_event(struct tx *x, const struct op *op);
+int op_start(struct tx *x, const struct op *op);
+int op_due(struct tx *x, const struct op *op);
+int op_plans(struct tx *x, const struct op *op);
+int op_outcome(struct tx *x, const struct op *op);
+int op_pool_up(struct tx *x, const struct op *op);
+int op_pool_down(struct tx *x, const struct op *op);
+int op_pool_gone(struct tx *x, const struct op *op);
+int op_unlease(struct tx *x, const struct op *op);
+int op_cancel(struct tx *x, const struct op *op);
+int op_rerun(struct tx *x, const struct op *op);
+int op_mark(struct tx *x, const struct op *op);
+int op_pause(struct tx *x, const struct op *op);
+int op_touch(struct tx *x, const struct op *op);
+int op_token_add(struct tx *x, const struct op *op);
+int op_token_revoke(struct tx *x, const struct op *op);
+int op_conf(struct tx *x, const struct op *op);
+
+#endif
