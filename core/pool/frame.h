@@ -78,15 +78,19 @@ struct frame { /* head as on the wire, 64 bytes */
 	uint64_t reserved;
 };
 
-/* What the pool must know of a job; the rest it passes on unread. JSON note, every member may be
- * absent, others are ignored:
- * {"slug":"dag/step#2","key":"<hex: worker affinity, at most 128
- * characters>","log":"dag/RUNID/step.1.log","scratch":
- *  "RUNID.step.1","deadline_ms":7200000,"grace_ms":10000,"fresh":false,"workers":4,"masks":["secret"],"keep_scratch":false}
- * log is below state/logs, scratch below state/scratch (made by the worker, removed by the pool
- * afterwards unless keep_scratch); deadline_ms: -1 or absent is none, counted from the start of the
- * attempt; fresh: a new worker for this attempt alone; workers: how many idle workers are kept at
- * most; masks: values shorter than six characters are refused, the attempt then fails. */
+/* What the pool must know of a job; the rest it passes on unread. A JSON object, every member may
+ * be absent, others are ignored:
+ *
+ * slug          "dag/step#2": for log lines
+ * key           hex, at most 128 characters: only a worker that was started for it is used again
+ * log           "dag/RUNID/step.1.log": below state/logs
+ * scratch       "RUNID.step.1": below state/scratch, made by the worker, removed by the pool
+ * keep_scratch  true: not removed
+ * deadline_ms   counted from the start of the attempt; -1 or absent: none
+ * grace_ms      between KILL and SIGKILL
+ * fresh         true: a new worker for this attempt alone
+ * workers       how many idle workers are kept at most
+ * masks         ["secret"]: one shorter than six characters is refused, the attempt then fails */
 
 /* Sends one frame; fds may be NULL. Blocking or not as the socket is: ERR_AGAIN, ERR_CLOSED (EPIPE,
  * ECONNRESET), ERR_IO. Fills in magic, version, len and FRAME_MEMFD itself. Payloads over

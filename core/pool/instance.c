@@ -10,7 +10,6 @@
 #include "core/pool/cgroup.h"
 #include "core/pool/frame.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -197,10 +196,8 @@ static unsigned kill_once(uint64_t id, const struct stat *lock)
 
 	snprintf(entry, sizeof(entry), FRAME_INSTANCE_ENV "=%016" PRIx64, id);
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		pid = (pid_t)atol(e->d_name);
-		if (pid == getpid() || (!holds(pid, lock) && !link_proc_has_env(pid, entry)))
+		if (!link_proc_name(e->d_name, &pid) || pid == getpid() ||
+		    (!holds(pid, lock) && !link_proc_has_env(pid, entry)))
 			continue;
 		if (!link_proc_stat(pid, NULL, NULL, &state) || state == 'Z')
 			continue;

@@ -110,19 +110,31 @@ bool link_proc_has_env(pid_t pid, const char *entry)
 	return found;
 }
 
+bool link_proc_name(const char *name, pid_t *ret_pid)
+{
+	int64_t n;
+
+	if (!isdigit((unsigned char)name[0]) || str_to_i64(name, &n) != 0 || n <= 0 ||
+	    n > INT32_MAX)
+		return false;
+	*ret_pid = (pid_t)n;
+	return true;
+}
+
 static bool any_process_has_env(uint64_t id)
 {
 	char entry[64];
 	struct dirent *e;
 	DIR *dir = opendir("/proc");
 	bool found = false;
+	pid_t pid;
 
 	if (dir == NULL)
 		return false;
 	snprintf(entry, sizeof(entry), FRAME_INSTANCE_ENV "=%016" PRIx64, id);
 	while (!found && (e = readdir(dir)) != NULL) {
-		if (isdigit((unsigned char)e->d_name[0]))
-			found = link_proc_has_env((pid_t)atol(e->d_name), entry);
+		if (link_proc_name(e->d_name, &pid))
+			found = link_proc_has_env(pid, entry);
 	}
 	closedir(dir);
 	return found;

@@ -62,6 +62,8 @@ int link_start(
     const struct link_start *how, pid_t *ret_pid, int *ret_ready, struct err *err) CHECK_RESULT;
 
 /* ---- /proc, shared with the pool's search for what a dead instance left ---- */
+/* The name of a folder of /proc as a process number; false for other names. */
+bool link_proc_name(const char *name, pid_t *ret_pid);
 /* Field 22 of /proc/PID/stat, the parent and the state letter; false if there is no such process.
  */
 bool link_proc_stat(pid_t pid, uint64_t *ret_start, pid_t *ret_parent, char *ret_state);

@@ -85,22 +85,22 @@ static void add_pattern(struct mask *m, const char *s, size_t n)
  * characters that depend on the value alone. */
 static void add_base64(struct mask *m, const char *s, size_t n)
 {
-	size_t shift, from, to, i;
-	char *in = mem_zalloc(n + 4), *out = mem_alloc(hash_base64_len(n + 4)), *url;
+	size_t shift, from, whole, all, i;
+	char *in = mem_zalloc(n + 4), *out = mem_alloc(hash_base64_len(n + 4));
 
 	for (shift = 0; shift < 3; shift++) {
 		memset(in, 0, n + 4);
 		memcpy(in + shift, s, n);
 		hash_to_base64(in, n + shift, out);
 		from = shift == 0 ? 0 : shift + 1;
-		to = (n + shift) * 8 / 6;
-		if (to <= from)
-			continue;
-		add_pattern(m, out + from, to - from);
-		url = out;
-		for (i = 0; i < to; i++)
-			url[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
-		add_pattern(m, url + from, to - from);
+		whole = (n + shift) * 8 / 6;	 /* whatever follows the value */
+		all = ((n + shift) * 8 + 5) / 6; /* nothing follows it */
+		add_pattern(m, out + from, whole > from ? whole - from : 0);
+		add_pattern(m, out + from, all > from ? all - from : 0);
+		for (i = 0; i < all; i++)
+			out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+		add_pattern(m, out + from, whole > from ? whole - from : 0);
+		add_pattern(m, out + from, all > from ? all - from : 0);
 	}
 	hash_wipe(in, n + 4);
 	hash_wipe(out, hash_base64_len(n + 4));

@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 #include "core/pool/link.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -47,11 +46,6 @@ static void add_children_file(const char *path, struct children *c)
 	close(fd);
 }
 
-static bool is_number(const char *name)
-{
-	return isdigit((unsigned char)name[0]);
-}
-
 static void add_children_by_parent(pid_t parent, struct children *c)
 {
 	struct dirent *e;
@@ -59,10 +53,8 @@ static void add_children_by_parent(pid_t parent, struct children *c)
 	DIR *dir = opendir("/proc");
 
 	while (dir != NULL && c->n < CHILDREN_MAX && (e = readdir(dir)) != NULL) {
-		if (!is_number(e->d_name))
-			continue;
-		pid = (pid_t)atol(e->d_name);
-		if (link_proc_stat(pid, NULL, &its, NULL) && its == parent)
+		if (link_proc_name(e->d_name, &pid) && link_proc_stat(pid, NULL, &its, NULL) &&
+		    its == parent)
 			c->pid[c->n++] = pid;
 	}
 	if (dir != NULL)
@@ -74,8 +66,9 @@ static void add_children_by_parent(pid_t parent, struct children *c)
 static void list_children(pid_t parent, struct children *c)
 {
 	static int have_file = -1; /* the file is a kernel option (CONFIG_PROC_CHILDREN) */
-	char path[320];
+	char path[64];
 	struct dirent *e;
+	pid_t thread;
 	DIR *dir;
 
 	c->n = 0;
@@ -88,9 +81,9 @@ static void list_children(pid_t parent, struct children *c)
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)parent);
 	dir = opendir(path);
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		if (!is_number(e->d_name))
+		if (!link_proc_name(e->d_name, &thread))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)parent, e->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)thread);
 		add_children_file(path, c);
 	}
 	if (dir != NULL)

@@ -4,6 +4,11 @@ check_PROGRAMS += tests/unit/test_pool tests/unit/pool_worker
 TESTS += tests/unit/test_pool
 tests_unit_test_pool_SOURCES = \
 	tests/unit/pool_client.c tests/unit/pool_client.h \
+	tests/unit/test_pool_frame.c \
+	tests/unit/test_pool_logfile.c \
+	tests/unit/test_pool_logpipe.c \
+	tests/unit/test_pool_mailbox.c \
+	tests/unit/test_pool_mask.c \
 	tests/unit/test_pool_system.c
 tests_unit_test_pool_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_pool_LDADD = core/pool/libsl-poolmain.la core/pool/libsl-pool.la core/base/libsl-base.la \

@@ -5,7 +5,6 @@
 #include "core/base/mem.h"
 #include "core/pool/tree.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <dirent.h>
 #include <poll.h>
@@ -233,10 +232,11 @@ unsigned client_count_processes(const char *text)
 	struct dirent *e;
 	DIR *d = opendir("/proc");
 	unsigned n = 0;
+	pid_t pid;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (isdigit((unsigned char)e->d_name[0]) && (pid_t)atol(e->d_name) != getpid())
-			n += command_has((pid_t)atol(e->d_name), text);
+		if (link_proc_name(e->d_name, &pid) && pid != getpid())
+			n += command_has(pid, text);
 	}
 	if (d != NULL)
 		closedir(d);

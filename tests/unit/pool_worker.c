@@ -20,6 +20,13 @@
 
 static struct frame job;
 
+static long number(const char *text)
+{
+	int64_t n;
+
+	return str_to_i64(text, &n) == 0 ? (long)n : -1;
+}
+
 static void report(uint32_t code, const char *class_, const char *message, uint16_t flags)
 {
 	struct frame h = job;
@@ -143,7 +150,7 @@ static void list_fds(void)
 	size_t n = 0;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(d))
+		if (e->d_name[0] != '.' && number(e->d_name) != dirfd(d))
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s ", e->d_name);
 	}
 	if (d != NULL)
@@ -208,9 +215,9 @@ static void work(char *text)
 	} else if (strcmp(text, "sh") == 0) {
 		run_shell(arg);
 	} else if (strcmp(text, "spew") == 0) {
-		spew(atol(arg));
+		spew(number(arg));
 	} else if (strcmp(text, "progress") == 0) {
-		send_progress(atol(arg));
+		send_progress(number(arg));
 	} else if (strcmp(text, "fds") == 0) {
 		list_fds();
 	} else {
@@ -225,7 +232,7 @@ int main(int argc, char **argv)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (argc < 3 || getppid() != (pid_t)atol(argv[2]))
+	if (argc < 3 || getppid() != (pid_t)number(argv[2]))
 		return 1;
 	str_init(&in, FRAME_PAYLOAD_MAX);
 	for (;;) {
