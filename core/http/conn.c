@@ -446,7 +446,8 @@ static bool take_head(struct conn *c, struct http_req *q, size_t n, size_t *ret_
 {
 	*ret_total = q->vet.head_n + (size_t)q->vet.length;
 	c->http_1_0 = q->vet.http_1_0;
-	c->keep = q->keep && n >= *ret_total; /* a refusal before the body must close */
+	c->keep = q->keep && !q->vet.transfer_encoding &&
+		  n >= *ret_total; /* a refusal before the body must close */
 	c->head_only = q->vet.method == VET_HEAD;
 	c->corked = n > *ret_total;
 	c->busy = true;

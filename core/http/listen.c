@@ -51,7 +51,7 @@ static struct ip_count **ip_slot(struct http *h, const uint8_t *ip)
 }
 
 /* Loopback is counted as well, but only held to a limit that was asked for. */
-static bool ip_take(struct http *h, const struct peer *p)
+bool listen_count_peer(struct http *h, const struct peer *p)
 {
 	if (p->is_unix)
 		return true;
@@ -210,7 +210,7 @@ static bool accept_one(struct listener *l)
 		identify_tcp(&sa, &peer);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	if (ip_take(l->h, &peer))
+	if (listen_count_peer(l->h, &peer))
 		conn_new(l->h, fd, &peer);
 	else
 		close(fd);

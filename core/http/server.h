@@ -217,6 +217,8 @@ void listen_resume(struct http *h); /* after a connection has gone */
 void listen_pause(struct http *h);
 void on_accept_retry(evutil_socket_t fd, short what, void *arg);
 void ip_release(struct http *h, const struct peer *p);
+/* true: one more connection of this address is allowed, and counted. */
+bool listen_count_peer(struct http *h, const struct peer *p);
 void listen_free_ips(struct http *h);
 
 #endif

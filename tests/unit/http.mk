@@ -1,6 +1,11 @@
-# Unit tests of core/http: one Criterion program, one source per tested file.
-#check_PROGRAMS += tests/unit/test_http
-#TESTS += tests/unit/test_http
-#tests_unit_test_http_SOURCES = tests/unit/test_http_FILE.c
-#tests_unit_test_http_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
-#tests_unit_test_http_LDADD = core/http/libsl-http.la core/base/libsl-base.la $(CRITERION_LIBS)
+# Unit tests of core/http: one Criterion program, one source per tested file; http_rig runs the server without a daemon.
+check_PROGRAMS += tests/unit/test_http
+TESTS += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/http_rig.c tests/unit/http_rig.h \
+	tests/unit/test_http_conn.c \
+	tests/unit/test_http_smuggle.c \
+	tests/unit/test_http_vet.c
+tests_unit_test_http_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_http_LDADD = core/http/libsl-http.la core/store/libsl-store.la core/sched/libsl-sched.la \
+	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la $(CRITERION_LIBS) \
+	$(EVENT_LIBS)
