@@ -12,7 +12,7 @@
 
 /* ---- event records ---- */
 
-int event_new(
+int event_begin(
     struct tx *x, struct event_rec *e, const char *source, const char *type, const char *subject)
 {
 	memset(e, 0, sizeof(*e));
@@ -133,7 +133,7 @@ static int dedupe_put(struct tx *x, const struct op *op, uint64_t seq, const str
 static int answer_repeat(struct tx *x, const struct op *op, const struct event_rec *first)
 {
 	struct event_rec e;
-	int rc = event_new(x, &e, op->u.event.source, op->u.event.type, op->u.event.subject);
+	int rc = event_begin(x, &e, op->u.event.source, op->u.event.type, op->u.event.subject);
 
 	if (rc != 0)
 		return rc;
@@ -305,7 +305,7 @@ static int take_event(struct tx *x, const struct op *op, const struct str *body)
 {
 	struct match m = {.op = op};
 	struct event_rec e;
-	int rc = event_new(x, &e, op->u.event.source, op->u.event.type, op->u.event.subject);
+	int rc = event_begin(x, &e, op->u.event.source, op->u.event.type, op->u.event.subject);
 
 	if (rc != 0)
 		return rc;

@@ -375,7 +375,7 @@ static int fire_published(struct tx *x, const struct published *p)
 		return rc;
 	f.ver.changed = p->changed;
 	snprintf(source, sizeof(source), "dataset:%s", f.ds.name);
-	rc = event_new(x, &e, source, "dataset.published", f.ver.partition);
+	rc = event_begin(x, &e, source, "dataset.published", f.ver.partition);
 	key_init(&k);
 	key_u32(&k, p->ds_no);
 	view_walk_init(&w, x->v, TABLE_SUB, k.b, k.n, false);

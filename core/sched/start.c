@@ -152,7 +152,7 @@ static int start(struct tx *x, struct start *s)
 	bool existed = false;
 	uint64_t run = 0;
 	char seq[24];
-	int rc = event_new(x, &e, "manual", "run", s->dag.name);
+	int rc = event_begin(x, &e, "manual", "run", s->dag.name);
 
 	if (rc != 0)
 		return rc;

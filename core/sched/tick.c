@@ -175,7 +175,7 @@ static int tick(struct tx *x, const struct dag_rec *d, const struct plan *plan,
 	int rc;
 
 	snprintf(source, sizeof(source), "%s:%s/%s", trigger_kind_name(t->kind), d->name, t->name);
-	rc = event_new(x, &e, source, "tick", d->name);
+	rc = event_begin(x, &e, source, "tick", d->name);
 	if (rc != 0)
 		return rc;
 	e.time = at;

@@ -149,7 +149,7 @@ void trigger_doc_write(const struct trigger_doc *d, struct str *out);
 /* ---- event.c ---- */
 /* Takes the next number; the record is written by event_store at the end, when the verdict is
  * known. */
-int event_new(
+int event_begin(
     struct tx *x, struct event_rec *e, const char *source, const char *type, const char *subject);
 int event_store(struct tx *x, const struct event_rec *e, const char *body, size_t n);
 void event_add_run(struct event_rec *e, uint64_t run);
