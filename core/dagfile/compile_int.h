@@ -134,6 +134,9 @@ struct option_list { /* what was given, in order */
 void options_write(const struct option_place *p, const struct option_list *given,
     const struct yaml_node *map, const struct json *options, struct jw *w);
 
+/* A reference to a secret with its file made absolute. */
+void secret_write(const struct yaml_node *n, const char *folder, struct jw *w);
+
 /* compile_cross.c: over all files. */
 void cross_check(struct unit *units, size_t n, const struct compile_input *in);
 

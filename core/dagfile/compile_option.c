@@ -210,6 +210,22 @@ static void check_text(const struct option_place *p, const struct yaml_node *n,
 		    "a password may not stand in a URL");
 }
 
+void secret_write(const struct yaml_node *n, const char *folder, struct jw *w)
+{
+	const struct yaml_node *file = yaml_get(n, "file");
+	char *path;
+
+	if (file == NULL || file->kind != YAML_TEXT) {
+		yaml_write_json(n, w);
+		return;
+	}
+	path = io_path_join(folder, file->text);
+	jw_object(w);
+	jw_kstr(w, "file", path);
+	jw_end_object(w);
+	mem_free(path);
+}
+
 /* A secret: in sluice.yaml a reference, in a DAG the name of one. */
 static void take_secret(const struct option_place *p, const struct yaml_node *n, struct jw *w)
 {
@@ -220,7 +236,7 @@ static void take_secret(const struct option_place *p, const struct yaml_node *n,
 		struct yaml_node copy = *n;
 
 		keys_check(p->d, &copy, &SECRET, "", false);
-		yaml_write_json(n, w);
+		secret_write(n, p->folder, w);
 		return;
 	}
 	jw_str(w, n->text);

@@ -226,7 +226,7 @@ static void write_cron(struct trigger *t, struct jw *w)
 	jw_key(w, "covers");
 	jw_object(w);
 	jw_kstr(w, "unit", node_text(covers, "unit", "day"));
-	jw_ki64(w, "offset", node_int(covers, "offset", -1));
+	jw_ki64(w, "offset", node_int(covers, "offset", 0));
 	jw_end_object(w);
 }
 

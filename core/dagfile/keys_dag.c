@@ -38,7 +38,7 @@ KEYS(COVERS, "covers", NULL,
     {.name = "offset",
 	.shape = K_INT,
 	RANGE(-1000, 1000),
-	.def = "-1",
+	.def = "0",
 	.doc = "Which window, counted from the one that holds the trigger's time: -1 is the one "
 	       "before."});
 KEYS(CATCHUP, "catchup", NULL,

@@ -12,8 +12,10 @@ core_dagfile_libsl_dagfile_la_SOURCES = \
 	%D%/compile_role.c \
 	%D%/compile_step.c \
 	%D%/compile_trigger.c \
+	%D%/config.c %D%/config.h \
 	%D%/diag.c %D%/diag.h \
 	%D%/keys.c %D%/keys.h %D%/keys_config.c %D%/keys_dag.c %D%/keys_later.c \
+	%D%/schema.c %D%/schema.h \
 	%D%/yaml.c %D%/yaml.h
 core_dagfile_libsl_dagfile_la_CPPFLAGS = $(AM_CPPFLAGS) $(YAML_CFLAGS)
 core_dagfile_libsl_dagfile_la_LIBADD = $(YAML_LIBS)
