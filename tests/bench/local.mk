@@ -4,3 +4,8 @@ tests_bench_raw_SOURCES = %D%/raw.c
 tests_bench_raw_CFLAGS = $(AM_CFLAGS) $(LMDB_CFLAGS)
 tests_bench_raw_LDADD = $(LMDB_LIBS)
 EXTRA_DIST += %D%/run %D%/system.py
+noinst_PROGRAMS += %D%/bench_writer
+tests_bench_bench_writer_SOURCES = %D%/bench_writer.c
+tests_bench_bench_writer_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
+tests_bench_bench_writer_LDADD = core/store/libsl-store.la core/sched/libsl-sched.la core/dag/libsl-dag.la \
+	core/time/libsl-time.la core/base/libsl-base.la
