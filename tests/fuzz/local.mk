@@ -1,1 +1,35 @@
-# Fuzz targets, one per parser of foreign bytes; built with --enable-fuzzing (if ENABLE_FUZZING).
+# Fuzz targets, one per parser of foreign bytes: add fuzz_NAME here and seeds in tests/data/fuzz/NAME/.
+# Without --enable-fuzzing driver.c runs them over the corpus in `make check`.
+check_PROGRAMS += \
+	tests/fuzz/fuzz_cron \
+	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_selftest \
+	tests/fuzz/fuzz_text \
+	tests/fuzz/fuzz_tzif
+if ENABLE_FUZZING
+LIBS_FUZZ =
+FLAGS_FUZZ = $(AM_LDFLAGS) $(SL_FUZZ_LDFLAGS)
+else
+check_LTLIBRARIES += tests/fuzz/libdriver.la
+tests_fuzz_libdriver_la_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz.h
+LIBS_FUZZ = tests/fuzz/libdriver.la
+FLAGS_FUZZ = $(AM_LDFLAGS)
+endif
+tests_fuzz_fuzz_cron_SOURCES = tests/fuzz/fuzz_cron.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_cron_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_cron_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libsl-base.la
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_json_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_json_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la
+tests_fuzz_fuzz_selftest_SOURCES = tests/fuzz/fuzz_selftest.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_selftest_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_selftest_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_text_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_text_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libsl-base.la
+tests_fuzz_fuzz_tzif_SOURCES = tests/fuzz/fuzz_tzif.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tzif_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_tzif_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libsl-base.la
+
+TESTS += tests/fuzz/corpus.sh
+EXTRA_DIST += tests/fuzz/corpus.sh tests/fuzz/run tests/data/fuzz
