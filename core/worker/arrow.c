@@ -10,8 +10,19 @@
 #define ARROW_MAX_DEPTH 16
 #define ARROW_MAX_ROWS (INT64_C(1) << 31)
 
-enum layout { LAYOUT_NONE, LAYOUT_NULL, LAYOUT_BITS, LAYOUT_FIXED, LAYOUT_VAR32, LAYOUT_VAR64, LAYOUT_STRUCT,
-	LAYOUT_LIST32, LAYOUT_LIST64, LAYOUT_FIXED_LIST, LAYOUT_UNKNOWN };
+enum layout {
+	LAYOUT_NONE,
+	LAYOUT_NULL,
+	LAYOUT_BITS,
+	LAYOUT_FIXED,
+	LAYOUT_VAR32,
+	LAYOUT_VAR64,
+	LAYOUT_STRUCT,
+	LAYOUT_LIST32,
+	LAYOUT_LIST64,
+	LAYOUT_FIXED_LIST,
+	LAYOUT_UNKNOWN
+};
 
 struct shape {
 	enum layout layout;
@@ -24,14 +35,15 @@ static const struct {
 	int64_t width;
 } fixed[] = {{"c", 1}, {"C", 1}, {"s", 2}, {"S", 2}, {"i", 4}, {"I", 4}, {"l", 8}, {"L", 8},
     {"e", 2}, {"f", 4}, {"g", 8}, {"tdD", 4}, {"tdm", 8}, {"tts", 4}, {"ttm", 4}, {"ttu", 8},
-    {"ttn", 8}, {"tDs", 8}, {"tDm", 8}, {"tDu", 8}, {"tDn", 8}, {"tiM", 4}, {"tiD", 8}, {"tin", 16}};
+    {"ttn", 8}, {"tDs", 8}, {"tDm", 8}, {"tDu", 8}, {"tDn", 8}, {"tiM", 4}, {"tiD", 8},
+    {"tin", 16}};
 
 static struct shape shape_of_decimal(const char *f)
 {
 	const char *bits = strchr(f + 2, ',');
 
 	bits = bits != NULL ? strchr(bits + 1, ',') : NULL;
-	return (struct shape){LAYOUT_FIXED, bits != NULL ? atol(bits + 1) / 8 : 16, 2};
+	return (struct shape){LAYOUT_FIXED, bits != NULL ? strtol(bits + 1, NULL, 10) / 8 : 16, 2};
 }
 
 static struct shape shape_of_nested(const char *f)
@@ -45,7 +57,8 @@ static struct shape shape_of_nested(const char *f)
 	case 'L':
 		return (struct shape){LAYOUT_LIST64, 0, 2};
 	case 'w':
-		return (struct shape){LAYOUT_FIXED_LIST, f[2] == ':' ? atol(f + 3) : 0, 1};
+		return (struct shape){
+		    LAYOUT_FIXED_LIST, f[2] == ':' ? strtol(f + 3, NULL, 10) : 0, 1};
 	default:
 		return (struct shape){LAYOUT_UNKNOWN, 0, -1};
 	}
@@ -72,7 +85,7 @@ static struct shape shape_of(const char *f)
 	case 'Z':
 		return (struct shape){LAYOUT_VAR64, 0, 3};
 	case 'w':
-		return (struct shape){LAYOUT_FIXED, f[1] == ':' ? atol(f + 2) : 0, 2};
+		return (struct shape){LAYOUT_FIXED, f[1] == ':' ? strtol(f + 2, NULL, 10) : 0, 2};
 	case 'd':
 		return shape_of_decimal(f);
 	case 't':
@@ -104,8 +117,9 @@ static int check_offsets32(const struct ArrowSchema *s, const struct ArrowArray 
 		return err_set(err, ERR_PARSE, "column \"%s\": no offsets", name_of(s));
 	for (i = a->offset; i < end; i++)
 		if (o[i] < 0 || o[i + 1] < o[i])
-			return err_set(err, ERR_PARSE, "column \"%s\": offset %" PRId64 " falls or is negative",
-			    name_of(s), i);
+			return err_set(err, ERR_PARSE,
+			    "column \"%s\": offset %" PRId64 " falls or is negative", name_of(s),
+			    i);
 	return 0;
 }
 
@@ -120,34 +134,40 @@ static int check_offsets64(const struct ArrowSchema *s, const struct ArrowArray 
 		return err_set(err, ERR_PARSE, "column \"%s\": no offsets", name_of(s));
 	for (i = a->offset; i < end; i++)
 		if (o[i] < 0 || o[i + 1] < o[i])
-			return err_set(err, ERR_PARSE, "column \"%s\": offset %" PRId64 " falls or is negative",
-			    name_of(s), i);
+			return err_set(err, ERR_PARSE,
+			    "column \"%s\": offset %" PRId64 " falls or is negative", name_of(s),
+			    i);
 	return 0;
 }
 
-static int check_head(
-    const struct ArrowSchema *s, const struct ArrowArray *a, const struct shape *shape, struct err *err)
+static int check_head(const struct ArrowSchema *s, const struct ArrowArray *a,
+    const struct shape *shape, struct err *err)
 {
 	if (a->release == NULL)
 		return err_set(err, ERR_PARSE, "column \"%s\": the array was released", name_of(s));
-	if (a->length < 0 || a->offset < 0 || a->length > ARROW_MAX_ROWS || a->offset > ARROW_MAX_ROWS ||
-	    a->null_count < -1 || a->null_count > a->length)
+	if (a->length < 0 || a->offset < 0 || a->length > ARROW_MAX_ROWS ||
+	    a->offset > ARROW_MAX_ROWS || a->null_count < -1 || a->null_count > a->length)
 		return err_set(err, ERR_PARSE,
-		    "column \"%s\": length %" PRId64 ", offset %" PRId64 ", nulls %" PRId64 " are impossible",
+		    "column \"%s\": length %" PRId64 ", offset %" PRId64 ", nulls %" PRId64
+		    " are impossible",
 		    name_of(s), a->length, a->offset, a->null_count);
 	if (a->n_children != s->n_children || (a->n_children > 0 && a->children == NULL))
-		return err_set(err, ERR_PARSE, "column \"%s\": %" PRId64 " children where the schema has %" PRId64,
-		    name_of(s), a->n_children, s->n_children);
-	if (shape->n_buffers >= 0 && (a->n_buffers != shape->n_buffers || (a->n_buffers > 0 && a->buffers == NULL)))
-		return err_set(err, ERR_PARSE, "column \"%s\": %" PRId64 " buffers where format %s has %" PRId64,
-		    name_of(s), a->n_buffers, s->format, shape->n_buffers);
+		return err_set(err, ERR_PARSE,
+		    "column \"%s\": %" PRId64 " children where the schema has %" PRId64, name_of(s),
+		    a->n_children, s->n_children);
+	if (shape->n_buffers >= 0 &&
+	    (a->n_buffers != shape->n_buffers || (a->n_buffers > 0 && a->buffers == NULL)))
+		return err_set(err, ERR_PARSE,
+		    "column \"%s\": %" PRId64 " buffers where format %s has %" PRId64, name_of(s),
+		    a->n_buffers, s->format, shape->n_buffers);
 	if (shape->n_buffers > 0 && a->null_count > 0 && a->buffers[0] == NULL)
-		return err_set(err, ERR_PARSE, "column \"%s\": nulls without a validity bitmap", name_of(s));
+		return err_set(
+		    err, ERR_PARSE, "column \"%s\": nulls without a validity bitmap", name_of(s));
 	return 0;
 }
 
-static int check_body(
-    const struct ArrowSchema *s, const struct ArrowArray *a, const struct shape *shape, struct err *err)
+static int check_body(const struct ArrowSchema *s, const struct ArrowArray *a,
+    const struct shape *shape, struct err *err)
 {
 	switch (shape->layout) {
 	case LAYOUT_BITS:
@@ -201,13 +221,15 @@ static int check_deep(
 	for (i = 0; i < a->n_children; i++) {
 		rc = check_deep(s->children[i], a->children[i], depth + 1, err);
 		if (rc == 0 && a->children[i]->length < need)
-			rc = err_set(err, ERR_PARSE, "column \"%s\": %" PRId64 " rows where its parent needs %" PRId64,
+			rc = err_set(err, ERR_PARSE,
+			    "column \"%s\": %" PRId64 " rows where its parent needs %" PRId64,
 			    name_of(s->children[i]), a->children[i]->length, need);
 		if (rc != 0)
 			return rc;
 	}
 	if (s->dictionary != NULL && a->dictionary == NULL && a->length > 0)
-		return err_set(err, ERR_PARSE, "column \"%s\": the dictionary is missing", name_of(s));
+		return err_set(
+		    err, ERR_PARSE, "column \"%s\": the dictionary is missing", name_of(s));
 	return 0;
 }
 

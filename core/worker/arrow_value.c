@@ -123,7 +123,7 @@ static void write_decimal(struct jw *w, const char *format, const uint8_t *p)
 	char digits[48], text[64];
 
 	if (comma != NULL)
-		scale = atoi(comma + 1);
+		scale = (int)strtol(comma + 1, NULL, 10);
 	memcpy(&v, p, sizeof(v));
 	u = v < 0 ? -(unsigned __int128)v : (unsigned __int128)v;
 	do {

@@ -32,7 +32,8 @@ static void fill_public(struct attempt *at)
 	p->logical_us = j->logical_us;
 	p->window_from_us = j->window_from_us;
 	p->window_to_us = j->window_to_us;
-	p->deadline_us = j->deadline_ms < 0 ? SLU_TIME_NONE : clock_wall() + j->deadline_ms * US_PER_MS;
+	p->deadline_us =
+	    j->deadline_ms < 0 ? SLU_TIME_NONE : clock_wall() + j->deadline_ms * US_PER_MS;
 	p->full_refresh = j->full_refresh;
 	p->preview_rows = j->preview_rows;
 	p->dry_run = j->dry_run;
@@ -147,7 +148,8 @@ void attempt_detach(struct attempt *at, void *st)
 			break;
 	if (i < at->live.n) {
 		at->live.n--;
-		memmove(&at->live.v[i], &at->live.v[i + 1], (at->live.n - i) * sizeof(at->live.v[0]));
+		memmove(
+		    &at->live.v[i], &at->live.v[i + 1], (at->live.n - i) * sizeof(at->live.v[0]));
 	}
 	pthread_mutex_unlock(&at->live_lock);
 }
@@ -198,7 +200,8 @@ void attempt_fail_slot(
 	copy_failure(&copy, e);
 	copy.rc = rc >= SLU_E_CONFIG && rc <= SLU_E_INTERNAL ? rc : SLU_E_INTERNAL;
 	if (copy.message[0] == '\0')
-		snprintf(copy.message, sizeof(copy.message), "%s: %s failed without a message", role, slot);
+		snprintf(copy.message, sizeof(copy.message), "%s: %s failed without a message",
+		    role, slot);
 	attempt_fail(at, &copy);
 }
 
@@ -342,8 +345,11 @@ void mark_set(struct mark *m, const slu_mark *from)
 
 slu_mark mark_view(const struct mark *m)
 {
-	return (slu_mark){.size = sizeof(slu_mark), .flags = m->flags, .cursor_json = m->cursor_json,
-	    .complete_us = m->complete_us, .max_event_us = m->max_event_us};
+	return (slu_mark){.size = sizeof(slu_mark),
+	    .flags = m->flags,
+	    .cursor_json = m->cursor_json,
+	    .complete_us = m->complete_us,
+	    .max_event_us = m->max_event_us};
 }
 
 void run_init(struct slu_run *run, struct attempt *at, const char *role, const struct json *node,

@@ -1,8 +1,9 @@
 /* attempt.h: one try of a step inside this process, and what plugins see of it (struct slu_run).
  *
- * Threads: the lanes (extract lane, main lane) run plugin code; the control thread cancels and sends progress. What several
- * touch is guarded by `lock`, or atomic. The list of live instances is guarded by `live_lock`, which is held while `cancel`
- * slots are called, so that an instance is never closed under a cancel. */
+ * Threads: the lanes (extract lane, main lane) run plugin code; the control thread cancels and
+ * sends progress. What several touch is guarded by `lock`, or atomic. The list of live instances is
+ * guarded by `live_lock`, which is held while `cancel` slots are called, so that an instance is
+ * never closed under a cancel. */
 #ifndef CORE_WORKER_ATTEMPT_H
 #define CORE_WORKER_ATTEMPT_H
 
@@ -42,15 +43,17 @@ struct mark {
 };
 
 struct attempt {
-	struct job *job;	 /* borrowed */
-	struct slu_attempt pub;	 /* what attempt() shows */
-	slu_part *parts;	 /* owned, with their keys */
+	struct job *job;	/* borrowed */
+	struct slu_attempt pub; /* what attempt() shows */
+	slu_part *parts;	/* owned, with their keys */
 	pthread_mutex_t lock;
 	atomic_bool cancelled, stopped; /* stopped: the load has failed, the extract is to end */
 	int cancel_fd;			/* eventfd, readable once cancelled */
-	int kick_fd;			/* borrowed eventfd of the control thread, or -1: progress is there */
-	slu_err failure;		/* first failure, by fail() or by a slot that returned it */
+	int kick_fd;	 /* borrowed eventfd of the control thread, or -1: progress is there */
+	slu_err failure; /* first failure, by fail() or by a slot that returned it */
 	bool failed;
+	bool
+	    completed; /* the step says that it has done its work: without it there is no success */
 	struct json *outputs, *datasets, *positions; /* owned */
 	size_t outputs_bytes;
 	atomic_int_fast64_t rows_in, rows_out, rows_rejected, bytes;
@@ -66,13 +69,15 @@ struct attempt {
 
 /* One role of the attempt: what a plugin's instance was opened with. */
 struct slu_run {
-	struct attempt *at;	  /* borrowed; of a kept connection: the attempt that uses it now */
-	const char *role;	  /* "extract", "transform 2", "connection shop" */
-	int index;		  /* place in the pipeline: -1 extract, 0… transforms, INT16_MAX load and all else */
-	const struct json *node;  /* borrowed: the role as rendered; of a connection its configuration */
-	slu_opts table;		  /* the role's options */
-	VEC(char *) texts;	  /* owned: what getters made */
-	struct mark mark;	  /* last mark() */
+	struct attempt *at; /* borrowed; of a kept connection: the attempt that uses it now */
+	const char *role;   /* "extract", "transform 2", "connection shop" */
+	int index; /* place in the pipeline: -1 extract, 0… transforms, INT16_MAX load and all else
+		    */
+	const struct json
+	    *node;	   /* borrowed: the role as rendered; of a connection its configuration */
+	slu_opts table;	   /* the role's options */
+	VEC(char *) texts; /* owned: what getters made */
+	struct mark mark;  /* last mark() */
 	struct mark end_mark;
 	slu_mark loaded; /* what cursor_load() shows */
 	slu_end end;
@@ -84,15 +89,16 @@ struct slu_run {
 struct attempt *attempt_new(struct job *job, int kick_fd);
 void attempt_free(struct attempt *at);
 
-void attempt_cancel(struct attempt *at);	/* control thread */
-void attempt_stop_reading(struct attempt *at);	/* the load has failed */
+void attempt_cancel(struct attempt *at);       /* control thread */
+void attempt_stop_reading(struct attempt *at); /* the load has failed */
 bool attempt_cancelled(const struct attempt *at);
 /* Notes a failure; the first one wins. rc SLU_OK becomes internal. e may be NULL. */
 void attempt_fail(struct attempt *at, const slu_err *e);
 void attempt_failf(struct attempt *at, slu_rc rc, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* As attempt_fail for a slot that gave rc and filled e; a slot may forget either. */
-void attempt_fail_slot(struct attempt *at, slu_rc rc, const slu_err *e, const char *role, const char *slot);
+void attempt_fail_slot(
+    struct attempt *at, slu_rc rc, const slu_err *e, const char *role, const char *slot);
 bool attempt_failed(struct attempt *at);
 /* A base error: the code decides the class. */
 void attempt_fail_err(struct attempt *at, const struct err *err);
@@ -102,8 +108,10 @@ void attempt_attach(struct attempt *at, void (*cancel)(void *), void *st, bool r
 void attempt_detach(struct attempt *at, void *st);
 
 void attempt_log(struct attempt *at, int level, const char *code, const char *msg, size_t n);
-void attempt_logf(struct attempt *at, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void attempt_progress(struct attempt *at, const char *stage, int64_t done, int64_t total, const char *unit);
+void attempt_logf(struct attempt *at, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void attempt_progress(
+    struct attempt *at, const char *stage, int64_t done, int64_t total, const char *unit);
 /* Progress as JSON into out when there is news; false otherwise. */
 bool attempt_take_progress(struct attempt *at, struct str *out);
 /* The report of core/README.md §6. */
@@ -114,10 +122,11 @@ const char *attempt_class(slu_rc rc); /* "config" … */
 
 void attempt_note_plugin(struct attempt *at, const char *name, const char *sha);
 /* One update of a data set; partition "" for none, mark may be NULL. */
-void attempt_dataset(struct attempt *at, const char *name, const char *partition, bool changed, const struct mark *mark,
-		     int64_t rows);
+void attempt_dataset(struct attempt *at, const char *name, const char *partition, bool changed,
+    const struct mark *mark, int64_t rows);
 
-void run_init(struct slu_run *run, struct attempt *at, const char *role, const struct json *node, slu_opts table);
+void run_init(struct slu_run *run, struct attempt *at, const char *role, const struct json *node,
+    slu_opts table);
 void run_done(struct slu_run *run);
 
 void mark_set(struct mark *m, const slu_mark *from); /* copies; from may be NULL */

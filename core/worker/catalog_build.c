@@ -1,5 +1,6 @@
-/* catalog_build.c: the catalog of all installed plugins. Each file that is not known by its hash is described by a child:
- * this program again with --describe, so that no plugin's constructor runs here. */
+/* catalog_build.c: the catalog of all installed plugins. Each file that is not known by its hash is
+ * described by a child: this program again with --describe, so that no plugin's constructor runs
+ * here. */
 #include "core/worker/describe.h"
 
 #include "core/base/io.h"
@@ -88,9 +89,11 @@ static int describe_child(const char *path, struct str *out, struct err *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	if (!whole)
-		return err_set(err, ERR_LIMIT, "plugin: %s takes too long or says too much when it is described", path);
+		return err_set(err, ERR_LIMIT,
+		    "plugin: %s takes too long or says too much when it is described", path);
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_UNSUPPORTED, "plugin: %s dies with signal %d when it is opened", path, WTERMSIG(status));
+		return err_set(err, ERR_UNSUPPORTED,
+		    "plugin: %s dies with signal %d when it is opened", path, WTERMSIG(status));
 	return 0;
 }
 
@@ -101,7 +104,8 @@ static const struct json *find_cached(const struct build *b, const char *path, c
 	const struct json *p;
 
 	for (p = json_first(json_get(b->cached, "plugins")); p != NULL; p = json_next(p))
-		if (str_eq(json_get_str(p, "file", ""), path) && str_eq(json_get_str(p, "sha256", ""), sha))
+		if (str_eq(json_get_str(p, "file", ""), path) &&
+		    str_eq(json_get_str(p, "sha256", ""), sha))
 			return p;
 	return NULL;
 }
@@ -122,7 +126,8 @@ static void take_answer(struct build *b, const char *path, const struct str *out
 	struct err err;
 
 	if (json_parse(str_peek(out), out->len, DESCRIBE_MAX_BYTES, &j, &err) != 0) {
-		add_problem(b, path, "its description is no JSON: it prints on standard output when it is opened");
+		add_problem(b, path,
+		    "its description is no JSON: it prints on standard output when it is opened");
 		return;
 	}
 	if (json_get(j, "error") != NULL) {
@@ -206,10 +211,11 @@ static void write_catalog(const struct build *b, struct str *out)
 	jw_end_object(&w);
 }
 
-int describe_all(const struct json *dirs, const struct json *cached, struct str *out, bool *ret_changed,
-    struct err *err)
+int describe_all(const struct json *dirs, const struct json *cached, struct str *out,
+    bool *ret_changed, struct err *err)
 {
-	struct build b = {.cached = cached, .plugins = json_new_array(), .problems = json_new_array()};
+	struct build b = {
+	    .cached = cached, .plugins = json_new_array(), .problems = json_new_array()};
 	const struct json *d;
 	size_t i;
 

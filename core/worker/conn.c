@@ -14,9 +14,9 @@ struct conn {
 	struct json *config; /* owned copy: outlives the job */
 	struct slu_run run;
 	const slu_connection *table;
-	void *st;	/* the plugin's */
-	bool in_use;	/* attached to the attempt */
-	char *role;	/* owned: "connection shop" */
+	void *st;    /* the plugin's */
+	bool in_use; /* attached to the attempt */
+	char *role;  /* owned: "connection shop" */
 	struct conn *next;
 };
 
@@ -106,14 +106,17 @@ static bool kind_of(struct attempt *at, const char *name, const struct json *con
 
 	if (plugin == NULL) {
 		attempt_failf(at, SLU_E_CONFIG, "HOST.CONNECTION",
-		    "connection \"%s\" is not defined: add it under connections: in sluice.yaml", name);
+		    "connection \"%s\" is not defined: add it under connections: in sluice.yaml",
+		    name);
 		return false;
 	}
 	rc = plugin_find(at->job->plugin_dirs, plugin, &p, &err);
 	if (rc == 0) {
 		attempt_note_plugin(at, plugin, p->sha);
-		/* A plugin without this role gives an account's options only: the roles read them from the step. */
-		if (plugin_kind(p, json_get_str(config, "type", NULL), "connection", ret, NULL) != 0)
+		/* A plugin without this role gives an account's options only: the roles read them
+		 * from the step. */
+		if (plugin_kind(p, json_get_str(config, "type", NULL), "connection", ret, NULL) !=
+		    0)
 			memset(ret, 0, sizeof(*ret));
 		return true;
 	}
@@ -167,7 +170,8 @@ bool conn_warehouse(
 	*ret_st = c != NULL ? c->st : NULL;
 	if (*ret_wh != NULL)
 		return true;
-	attempt_failf(at, SLU_E_CONFIG, "HOST.SESSION", "connection \"%s\" has no SQL session", name);
+	attempt_failf(
+	    at, SLU_E_CONFIG, "HOST.SESSION", "connection \"%s\" has no SQL session", name);
 	return false;
 }
 
@@ -197,8 +201,33 @@ void conn_release(struct attempt *at, bool keep)
 	}
 }
 
-slu_rc host_session(slu_run *run, const char *connection, const slu_warehouse **wh, void **session,
-    slu_err *err)
+/* A close may still log or ask for options, so it is given an attempt of its own. */
+void conn_end_lane(void *arg)
+{
+	struct json *root;
+	struct attempt *at;
+	struct job *job;
+	struct conn *c;
+
+	(void)arg;
+	if (conns == NULL)
+		return;
+	root = json_new_object();
+	json_put(root, "step_plan", json_new_object());
+	if (job_new(root, &job, NULL) != 0)
+		return;
+	at = attempt_new(job, -1);
+	while ((c = conns) != NULL) {
+		conns = c->next;
+		c->run.at = at;
+		conn_close(c);
+	}
+	attempt_free(at);
+	job_free(job);
+}
+
+slu_rc host_session(
+    slu_run *run, const char *connection, const slu_warehouse **wh, void **session, slu_err *err)
 {
 	struct attempt *at = run->at;
 

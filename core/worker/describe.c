@@ -108,7 +108,8 @@ static void write_load(struct jw *w, const slu_kind *k)
 	jw_object(w);
 	for (mode = 0; TABLE_HAS(k->load, promise) && mode < SLU_M_MAX; mode++)
 		if (k->load->promise[mode] != SLU_P_NONE && table_mode_name(mode) != NULL)
-			jw_kstr(w, table_mode_name(mode), table_promise_name(k->load->promise[mode]));
+			jw_kstr(
+			    w, table_mode_name(mode), table_promise_name(k->load->promise[mode]));
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -176,5 +177,6 @@ int describe_file(const char *path, struct str *out, struct err *err)
 	}
 	jw_end_array(&w);
 	jw_end_object(&w);
-	return out->failed ? err_set(err, ERR_LIMIT, "plugin: the tables of %s are too large", path) : 0;
+	return out->failed ? err_set(err, ERR_LIMIT, "plugin: the tables of %s are too large", path)
+			   : 0;
 }

@@ -21,7 +21,8 @@ slu_rc host_end(slu_run *run, const slu_end *end);
 /* host_rate.c */
 slu_rc host_rate(slu_run *run, const char *connection, double tokens);
 /* conn.c */
-slu_rc host_session(slu_run *run, const char *connection, const slu_warehouse **wh, void **session, slu_err *err);
+slu_rc host_session(
+    slu_run *run, const char *connection, const slu_warehouse **wh, void **session, slu_err *err);
 /* host.c: also used by host_rate.c */
 slu_rc host_sleep_ms(slu_run *run, int64_t ms);
 

@@ -1,8 +1,9 @@
 /* host_config.c: how a plugin reads its options.
  *
- * A path "a.b.0" is looked up in the role's own options first, then among the core's keys of the role (table, query, mode …).
- * Column names may hold dots, so at each level the whole rest of the path is tried as a key before it is split. What is not
- * there comes from the default in the plugin's table. */
+ * A path "a.b.0" is looked up in the role's own options first, then among the core's keys of the
+ * role (table, query, mode …). Column names may hold dots, so at each level the whole rest of the
+ * path is tried as a key before it is split. What is not there comes from the default in the
+ * plugin's table. */
 #include "core/worker/host.h"
 
 #include "core/base/clock.h"

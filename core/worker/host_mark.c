@@ -1,4 +1,5 @@
-/* host_mark.c: where an extract stands: the stored cursor, marks between batches, the explicit end. */
+/* host_mark.c: where an extract stands: the stored cursor, marks between batches, the explicit end.
+ */
 #include "core/worker/host.h"
 
 #include <string.h>

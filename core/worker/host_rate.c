@@ -1,5 +1,6 @@
-/* host_rate.c: the limit `rate: 100/s` of a connection, as a token bucket that holds one second's worth. The bucket is the
- * worker's own; a connection used by several workers at once gets the rate in each of them. */
+/* host_rate.c: the limit `rate: 100/s` of a connection, as a token bucket that holds one second's
+ * worth. The bucket is the worker's own; a connection used by several workers at once gets the rate
+ * in each of them. */
 #include "core/worker/host.h"
 
 #include "core/base/clock.h"

@@ -20,8 +20,9 @@ slu_rc host_get_secret(slu_run *run, const char *path, char *buf, size_t *len)
 	}
 	value = secrets_find(run->at->job->secrets, str_peek(&reference), &n);
 	if (value == NULL)
-		attempt_logf(run->at, SLU_LOG_ERROR, "%s: the secret of \"%s\" (%s) was not given to this step",
-		    run->role, path, str_peek(&reference));
+		attempt_logf(run->at, SLU_LOG_ERROR,
+		    "%s: the secret of \"%s\" (%s) was not given to this step", run->role, path,
+		    str_peek(&reference));
 	str_done(&reference);
 	if (value == NULL)
 		return SLU_E_AUTH;
@@ -45,6 +46,7 @@ slu_rc host_secret_put(slu_run *run, const char *path, const void *p, size_t n, 
 	snprintf(err->code, sizeof(err->code), "HOST.SECRET_PUT");
 	snprintf(err->field, sizeof(err->field), "%s", path != NULL ? path : "");
 	snprintf(err->message, sizeof(err->message),
-	    "this release of Sluice does not store rotated secrets: use a credential that does not rotate");
+	    "this release of Sluice does not store rotated secrets: use a credential that does not "
+	    "rotate");
 	return SLU_E_UNSUPPORTED;
 }

@@ -1,4 +1,5 @@
-/* job.h: what the pool hands over (core/README.md §6), read once. Strings and nodes are borrowed from the job's own trees. */
+/* job.h: what the pool hands over (core/README.md §6), read once. Strings and nodes are borrowed
+ * from the job's own trees. */
 #ifndef CORE_WORKER_JOB_H
 #define CORE_WORKER_JOB_H
 
@@ -12,7 +13,8 @@
 
 struct job {
 	struct json *root;	 /* owned */
-	struct json *rendered;	 /* owned: task, model, extract, transform, load, publishes with templates filled in */
+	struct json *rendered;	 /* owned: task, model, extract, transform, load, publishes with
+				    templates filled in */
 	struct secrets *secrets; /* owned */
 	const char *deployment, *dag, *run, *step, *key, *trigger, *zone, *base_dir;
 	const char *item; /* or NULL */
@@ -22,7 +24,8 @@ struct job {
 	int64_t logical_us, window_from_us, window_to_us; /* TIME_NONE: none */
 	int64_t deadline_ms;				  /* -1: none */
 	bool full_refresh, dry_run, keep_privileges, cursor_step;
-	const struct json *step_plan, *datasets, *connections, *cursor, *positions, *plugin_dirs, *env;
+	const struct json *step_plan, *datasets, *connections, *cursor, *positions, *plugin_dirs,
+	    *env;
 	char *base_owned; /* owned: stands behind base_dir where the job has none */
 };
 

@@ -96,7 +96,8 @@ int plugin_hash(const char *path, char sha[65], struct err *err)
 static int check_table(const char *path, const slu_plugin *t, struct err *err)
 {
 	if (t->magic != SLU_MAGIC)
-		return err_set(err, ERR_UNSUPPORTED, "plugin: %s gives a table without our magic", path);
+		return err_set(
+		    err, ERR_UNSUPPORTED, "plugin: %s gives a table without our magic", path);
 	if (t->abi_major != SLU_ABI_MAJOR)
 		return err_set(err, ERR_UNSUPPORTED,
 		    "plugin: %s is built for ABI %u, this worker speaks %u: rebuild it", path,
@@ -116,7 +117,8 @@ static int open_object(const char *path, struct plugin *p, struct err *err)
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (handle == NULL)
 		return err_set(err, ERR_UNSUPPORTED,
-		    "plugin: %s does not load: %s (a library that it needs may be missing: try ldd)",
+		    "plugin: %s does not load: %s (a library that it needs may be missing: try "
+		    "ldd)",
 		    path, dlerror());
 	symbol = dlsym(handle, "sluice_plugin_v1");
 	if (symbol == NULL)
@@ -182,7 +184,8 @@ int plugin_open(const char *path, const struct plugin **ret, struct err *err)
 	return rc;
 }
 
-static bool try_dir(const char *dir, const char *name, const struct plugin **ret, int *rc, struct err *err)
+static bool try_dir(
+    const char *dir, const char *name, const struct plugin **ret, int *rc, struct err *err)
 {
 	struct str path;
 	bool there;
@@ -196,7 +199,8 @@ static bool try_dir(const char *dir, const char *name, const struct plugin **ret
 	return there;
 }
 
-int plugin_find(const struct json *dirs, const char *name, const struct plugin **ret, struct err *err)
+int plugin_find(
+    const struct json *dirs, const char *name, const struct plugin **ret, struct err *err)
 {
 	const struct json *d;
 	int rc = 0;
@@ -209,7 +213,8 @@ int plugin_find(const struct json *dirs, const char *name, const struct plugin *
 	if (try_dir(path_of(PATH_PLUGINS), name, ret, &rc, err))
 		return rc;
 	return err_set(err, ERR_NOT_FOUND,
-	    "plugin \"%s\" is not installed: there is no %s.so in the folders under plugins: nor in %s",
+	    "plugin \"%s\" is not installed: there is no %s.so in the folders under plugins: nor "
+	    "in %s",
 	    name, name, path_of(PATH_PLUGINS));
 }
 
@@ -224,7 +229,8 @@ static bool kind_has(const slu_kind *k, const char *role)
 	       (strcmp(role, "source") == 0 && k->source != NULL);
 }
 
-int plugin_kind(const struct plugin *p, const char *type, const char *role, slu_kind *ret, struct err *err)
+int plugin_kind(
+    const struct plugin *p, const char *type, const char *role, slu_kind *ret, struct err *err)
 {
 	bool named = type != NULL && type[0] != '\0';
 	slu_kind found;

@@ -1,5 +1,6 @@
-/* load.h: the only place that opens shared objects. A plugin is an absolute path of a regular file that, like every folder
- * above it, belongs to root or to this user and can be written by nobody else. It is never closed again. */
+/* load.h: the only place that opens shared objects. A plugin is an absolute path of a regular file
+ * that, like every folder above it, belongs to root or to this user and can be written by nobody
+ * else. It is never closed again. */
 #ifndef CORE_WORKER_LOAD_H
 #define CORE_WORKER_LOAD_H
 
@@ -18,15 +19,16 @@ struct plugin {
 	struct plugin *next;
 };
 
-/* Checks and opens a file; the same path gives the same plugin. ERR_REFUSED, ERR_NOT_FOUND, ERR_UNSUPPORTED with the cause
- * and the cure. */
+/* Checks and opens a file; the same path gives the same plugin. ERR_REFUSED, ERR_NOT_FOUND,
+ * ERR_UNSUPPORTED with the cause and the cure. */
 int plugin_open(const char *path, const struct plugin **ret, struct err *err) CHECK_RESULT;
 /* The first DIR/NAME.so of the folders (an array of strings), then of the compiled-in folder. */
-int plugin_find(const struct json *dirs, const char *name, const struct plugin **ret, struct err *err)
-    CHECK_RESULT;
-/* The kind called type (NULL or "": the only one, or the one called like the plugin) that has the role. */
-int plugin_kind(const struct plugin *p, const char *type, const char *role, slu_kind *ret, struct err *err)
-    CHECK_RESULT;
+int plugin_find(const struct json *dirs, const char *name, const struct plugin **ret,
+    struct err *err) CHECK_RESULT;
+/* The kind called type (NULL or "": the only one, or the one called like the plugin) that has the
+ * role. */
+int plugin_kind(const struct plugin *p, const char *type, const char *role, slu_kind *ret,
+    struct err *err) CHECK_RESULT;
 /* Owner, mode, kind of the file and of every folder above it. */
 int plugin_check_path(const char *path, struct err *err) CHECK_RESULT;
 /* Hex SHA-256 of a file. */

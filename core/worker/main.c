@@ -1,5 +1,5 @@
-/* main.c: sluice-worker: the modes of the program. Under the pool it serves attempts; by hand, through the CLI, it compiles
- * files and describes plugins. */
+/* main.c: sluice-worker: the modes of the program. Under the pool it serves attempts; by hand,
+ * through the CLI, it compiles files and describes plugins. */
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -18,7 +18,8 @@
 
 static const char usage[] =
     "usage: sluice-worker --pool PID --state DIR          serve attempts on descriptor 3\n"
-    "       sluice-worker [OPTION…] --compile [PATH…]     check DAG files: JSON on standard output\n"
+    "       sluice-worker [OPTION…] --compile [PATH…]     check DAG files: JSON on standard "
+    "output\n"
     "       sluice-worker --compile-config FILE           sluice.yaml as JSON\n"
     "       sluice-worker [OPTION…] --describe [FILE.so]  what plugins offer, as JSON\n"
     "       sluice-worker --schema [KEY]                  JSON Schema of DAG files\n"
@@ -32,7 +33,8 @@ static void on_signal(int sig)
 	serve_terminate();
 }
 
-/* Handlers, not blocked or ignored signals: commands start with the defaults, because exec resets handlers. */
+/* Handlers, not blocked or ignored signals: commands start with the defaults, because exec resets
+ * handlers. */
 static void take_signals(void)
 {
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -42,11 +44,12 @@ static void take_signals(void)
 	sigaction(SIGPIPE, &act, NULL);
 }
 
-/* The pool's death ends this process: the signal is set after every change of user, then the parent is looked at, for it may
- * have died before. */
+/* The pool's death ends this process: the signal is set after every change of user, then the parent
+ * is looked at, for it may have died before. */
 static bool tie_to_pool(int64_t pool)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
 		return false;
 	return pool <= 0 || getppid() == (pid_t)pool;
 }

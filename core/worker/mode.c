@@ -28,8 +28,8 @@ static void write_error(struct str *out, const char *text)
 	jw_end_object(&w);
 }
 
-/* The throw-away child: whatever the plugin's constructors do, they do it in the tightest profile. Exit 0 also for a bad
- * plugin: the answer says what is wrong. */
+/* The throw-away child: whatever the plugin's constructors do, they do it in the tightest profile.
+ * Exit 0 also for a bad plugin: the answer says what is wrong. */
 static int describe_one(const char *path)
 {
 	struct str out;

@@ -40,6 +40,7 @@ static void run_open(struct model *m)
 		attempt_fail_slot(m->at, rc, &e, "model", "run");
 	else
 		note_report(m, &report, &mark);
+	m->at->completed = rc == SLU_OK;
 }
 
 static void open_and_run(struct model *m, const char *node)
@@ -78,10 +79,12 @@ void model_run(struct attempt *at, const struct json *role)
 	m.run.may_publish = true;
 	str_init(&node, 16u << 20);
 	json_print(json_get(role, "options"), &node);
-	if (at->pub.preview_rows > 0 || at->pub.dry_run)
+	if (at->pub.preview_rows > 0 || at->pub.dry_run) {
 		attempt_logf(at, SLU_LOG_INFO, "preview: the model is not run");
-	else
+		at->completed = true;
+	} else {
 		open_and_run(&m, str_peek(&node));
+	}
 	str_done(&node);
 	run_done(&m.run);
 	workorder_done(&m.order);

@@ -1,4 +1,5 @@
-/* pipeline.c: one pipeline step: the target's ledger is asked before the source is opened, then both lanes run. */
+/* pipeline.c: one pipeline step: the target's ledger is asked before the source is opened, then
+ * both lanes run. */
 #include "core/worker/pipeline.h"
 
 #include "core/base/mem.h"
@@ -10,8 +11,8 @@
 
 #define PREVIEW_LINE_MAX (64u << 10)
 
-static void print_row(
-    struct attempt *at, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row)
+static void print_row(struct attempt *at, const struct ArrowSchema *schema,
+    const struct ArrowArray *batch, int64_t row)
 {
 	struct str line;
 	struct jw w;
@@ -76,9 +77,6 @@ static void run_halves(struct loading *l, struct reading *r, struct lane *lane)
 		pipeline_mark(l->at, &r->mark);
 		loading_publish(l, &r->mark);
 	}
-	if (!l->done)
-		attempt_failf(l->at, attempt_cancelled(l->at) ? SLU_E_CANCELLED : SLU_E_INTERNAL, "HOST.PIPELINE",
-		    attempt_cancelled(l->at) ? "cancelled" : "the pipeline ended without a reason");
 }
 
 static void load_step(struct attempt *at, struct lane *lane, struct reading *r, struct queue *q)
@@ -97,6 +95,7 @@ static void preview_step(struct attempt *at, struct lane *lane, struct reading *
 	preview(at, q);
 	lane_wait(lane);
 	attempt_detach(at, q);
+	at->completed = !attempt_failed(at);
 }
 
 void pipeline_run(struct attempt *at, struct lane *lane)
@@ -108,8 +107,6 @@ void pipeline_run(struct attempt *at, struct lane *lane)
 		preview_step(at, lane, r, q);
 	else
 		load_step(at, lane, r, q);
-	if (!at->failed && attempt_cancelled(at) && is_preview(at))
-		attempt_failf(at, SLU_E_CANCELLED, "HOST.CANCELLED", "cancelled");
 	reading_done(r);
 	mem_free(r);
 	queue_free(q);

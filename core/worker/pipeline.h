@@ -1,5 +1,5 @@
-/* pipeline.h: the two halves of a pipeline step. The reading half (extract and transforms) lives on the reader lane, the loading
- * half on the main lane; between them is the queue. */
+/* pipeline.h: the two halves of a pipeline step. The reading half (extract and transforms) lives on
+ * the reader lane, the loading half on the main lane; between them is the queue. */
 #ifndef CORE_WORKER_PIPELINE_H
 #define CORE_WORKER_PIPELINE_H
 
@@ -43,7 +43,7 @@ struct loading {
 	const struct json *role;
 	void *st;
 	bool open, staged, done;
-	int64_t rows;	 /* given to write() */
+	int64_t rows; /* given to write() */
 	int64_t batches;
 };
 

@@ -54,11 +54,13 @@ static void note_part(struct loading *l, const char *name, const struct json *pa
 	slu_mark view = mark_view(mark);
 	struct mark own = {0};
 
-	if (json_is(json_get(part, "complete_us"), JSON_NUMBER) || json_is(json_get(part, "complete_us"), JSON_STRING)) {
+	if (json_is(json_get(part, "complete_us"), JSON_NUMBER) ||
+	    json_is(json_get(part, "complete_us"), JSON_STRING)) {
 		view.flags |= SLU_MARK_COMPLETE;
 		view.complete_us = json_get_i64(part, "complete_us", 0);
 	}
-	if (json_is(json_get(part, "max_event_us"), JSON_NUMBER) || json_is(json_get(part, "max_event_us"), JSON_STRING)) {
+	if (json_is(json_get(part, "max_event_us"), JSON_NUMBER) ||
+	    json_is(json_get(part, "max_event_us"), JSON_STRING)) {
 		view.flags |= SLU_MARK_MAX_EVENT;
 		view.max_event_us = json_get_i64(part, "max_event_us", 0);
 	}
@@ -79,20 +81,22 @@ static void note_datasets(struct loading *l, const slu_report *report, const str
 	if (name[0] == '\0')
 		return;
 	if (text != NULL && json_parse(text, strlen(text), 16u << 20, &parts, &err) != 0)
-		attempt_logf(l->at, SLU_LOG_WARN, "load: the partitions it reports are no JSON: %s", err.text);
+		attempt_logf(l->at, SLU_LOG_WARN, "load: the partitions it reports are no JSON: %s",
+		    err.text);
 	if (json_is(parts, JSON_ARRAY) && json_len(parts) > 0) {
 		for (p = json_first(parts); p != NULL; p = json_next(p))
 			note_part(l, name, p, report, mark);
 	} else {
 		const char *partition = l->at->pub.parts.n == 1 ? l->at->parts[0].key : "";
 
-		attempt_dataset(l->at, name, partition, !(report->flags & SLU_RP_UNCHANGED), mark, report->written);
+		attempt_dataset(l->at, name, partition, !(report->flags & SLU_RP_UNCHANGED), mark,
+		    report->written);
 	}
 	json_free(parts);
 }
 
-/* The position that a data set's reader has reached stands in the ledger's mark, so that a retry which finds the row reports
- * what was read then and not what is there now. */
+/* The position that a data set's reader has reached stands in the ledger's mark, so that a retry
+ * which finds the row reports what was read then and not what is there now. */
 static void note_position(struct loading *l, const struct mark *mark)
 {
 	const char *dataset = json_str(json_path(l->at->job->rendered, "extract.dataset"), NULL);
@@ -120,6 +124,7 @@ static void note_outcome(struct loading *l, const slu_report *report, const stru
 	note_datasets(l, report, mark);
 	note_position(l, mark);
 	l->done = true;
+	l->at->completed = true;
 }
 
 void pipeline_mark(struct attempt *at, struct mark *m)
@@ -157,7 +162,8 @@ bool loading_recover(struct loading *l)
 	}
 	if (!found)
 		return false;
-	attempt_logf(l->at, SLU_LOG_INFO, "an earlier attempt has published this already: nothing to do");
+	attempt_logf(
+	    l->at, SLU_LOG_INFO, "an earlier attempt has published this already: nothing to do");
 	l->at->ledger_found = true;
 	mark_set(&copy, &mark);
 	note_outcome(l, &report, &copy);
@@ -185,11 +191,15 @@ static void refuse_change(struct changes *c, const slu_change *change)
 	c->refused = true;
 	if (change->kind == SLU_C_TYPE)
 		attempt_failf(c->l->at, SLU_E_SCHEMA, "SCHEMA.TYPE",
-		    "column \"%.100s\" is %.60s in the target and comes as %.60s: cast it in a transform, or say `schema: evolve`",
-		    column, change->from != NULL ? change->from : "?", change->to != NULL ? change->to : "?");
+		    "column \"%.100s\" is %.60s in the target and comes as %.60s: cast it in a "
+		    "transform, or say `schema: evolve`",
+		    column, change->from != NULL ? change->from : "?",
+		    change->to != NULL ? change->to : "?");
 	else
 		attempt_failf(c->l->at, SLU_E_SCHEMA, "SCHEMA.COLUMN",
-		    "column \"%.100s\" is not in the target: leave it out in a transform, or say `schema: evolve`", column);
+		    "column \"%.100s\" is not in the target: leave it out in a transform, or say "
+		    "`schema: evolve`",
+		    column);
 }
 
 static slu_rc on_change(void *arg, const slu_change *change)
@@ -205,7 +215,8 @@ static slu_rc on_change(void *arg, const slu_change *change)
 		return SLU_E_SCHEMA;
 	}
 	if (change->kind == SLU_C_REMOVE)
-		attempt_logf(c->l->at, SLU_LOG_WARN, "column \"%.100s\" of the target does not come any more",
+		attempt_logf(c->l->at, SLU_LOG_WARN,
+		    "column \"%.100s\" of the target does not come any more",
 		    change->column != NULL ? change->column : "?");
 	copy.column = copy_text(change->column);
 	copy.from = copy_text(change->from);
@@ -252,7 +263,8 @@ static bool stage(struct loading *l, const struct ArrowSchema *schema, const str
 	for (i = 0; i < c->list.n; i++)
 		approved[i] = &c->list.v[i];
 	if (TABLE_SLOT(l->table, stage) != NULL)
-		rc = l->table->stage(l->st, schema, approved, (uint32_t)c->list.n, json, sizeof(json), &e);
+		rc = l->table->stage(
+		    l->st, schema, approved, (uint32_t)c->list.n, json, sizeof(json), &e);
 	if (rc != SLU_OK)
 		fail(l, rc, &e, "stage");
 	l->staged = true; /* also after a failure: abort() cleans up what it left */
@@ -308,8 +320,9 @@ static bool flush(struct loading *l)
 	if (durable == (uint64_t)l->batches)
 		return true;
 	attempt_failf(l->at, SLU_E_INTERNAL, "LOAD.FLUSH",
-	    "load: flush() says %" PRIu64 " batches are durable, it was given %" PRId64 ": a bug in the plugin", durable,
-	    l->batches);
+	    "load: flush() says %" PRIu64 " batches are durable, it was given %" PRId64
+	    ": a bug in the plugin",
+	    durable, l->batches);
 	return false;
 }
 
@@ -321,10 +334,12 @@ static bool judge(struct loading *l, const struct json *check, const char *text,
 
 	if (failing == 0)
 		return true;
-	attempt_logf(l->at, warn ? SLU_LOG_WARN : SLU_LOG_ERROR, "check %.300s: %" PRId64 " rows fail", text, failing);
+	attempt_logf(l->at, warn ? SLU_LOG_WARN : SLU_LOG_ERROR,
+	    "check %.300s: %" PRId64 " rows fail", text, failing);
 	if (!warn)
-		attempt_failf(l->at, SLU_E_DATA, "CHECK", "the check %.200s fails for %" PRId64 " rows: nothing was published",
-		    text, failing);
+		attempt_failf(l->at, SLU_E_DATA, "CHECK",
+		    "the check %.200s fails for %" PRId64 " rows: nothing was published", text,
+		    failing);
 	return warn;
 }
 
@@ -344,7 +359,8 @@ static bool probe(struct loading *l, const struct json *check)
 		ok = judge(l, check, str_peek(&text), failing);
 	} else {
 		if (e.message[0] == '\0')
-			snprintf(e.message, sizeof(e.message), "this load cannot do the check %.200s", str_peek(&text));
+			snprintf(e.message, sizeof(e.message),
+			    "this load cannot do the check %.200s", str_peek(&text));
 		fail(l, rc, &e, "probe");
 		ok = false;
 	}
@@ -396,15 +412,12 @@ void loading_publish(struct loading *l, const struct mark *mark)
 	slu_mark view = mark_view(mark);
 	slu_rc rc;
 
-	if (attempt_cancelled(l->at)) {
-		attempt_failf(l->at, SLU_E_CANCELLED, "HOST.CANCELLED", "cancelled before publish");
-		return;
-	}
 	rc = l->table->publish(l->st, &view, &report, &e);
 	if (rc != SLU_OK) {
 		if (e.outcome == SLU_OUTCOME_UNKNOWN)
 			attempt_logf(l->at, SLU_LOG_WARN,
-			    "the target did not say whether it published: the next attempt asks its ledger");
+			    "the target did not say whether it published: the next attempt asks "
+			    "its ledger");
 		fail(l, rc, &e, "publish");
 		return;
 	}
@@ -421,8 +434,10 @@ void loading_close(struct loading *l)
 		workorder_done(&l->order);
 		return;
 	}
-	if (l->staged && !l->done && TABLE_SLOT(l->table, abort) != NULL && l->table->abort(l->st, &e) != SLU_OK)
-		attempt_logf(l->at, SLU_LOG_WARN, "load: what was staged could not be removed: %.400s", e.message);
+	if (l->staged && !l->done && TABLE_SLOT(l->table, abort) != NULL &&
+	    l->table->abort(l->st, &e) != SLU_OK)
+		attempt_logf(l->at, SLU_LOG_WARN,
+		    "load: what was staged could not be removed: %.400s", e.message);
 	attempt_detach(l->at, l->st);
 	if (TABLE_SLOT(l->table, close) != NULL)
 		l->table->close(l->st);

@@ -111,7 +111,8 @@ static bool open_stage(struct reading *r, struct stage *s, const struct json *ro
 	return true;
 }
 
-static bool bind_stage(struct reading *r, struct stage *s, const struct ArrowSchema *in, struct ArrowSchema *out)
+static bool bind_stage(
+    struct reading *r, struct stage *s, const struct ArrowSchema *in, struct ArrowSchema *out)
 {
 	slu_err e = {.size = sizeof(e), .row = -1};
 	slu_rc rc;
@@ -132,7 +133,8 @@ static bool same_schema(struct reading *r, struct stage *s, struct ArrowSchema *
 
 	if (real != NULL && !same)
 		attempt_failf(r->at, SLU_E_INTERNAL, "STREAM.SCHEMA",
-		    "%s: its stream has another schema than bind() promised: a bug in the plugin", s->role);
+		    "%s: its stream has another schema than bind() promised: a bug in the plugin",
+		    s->role);
 	return same;
 }
 
@@ -175,8 +177,8 @@ static bool open_transforms(struct reading *r, struct ArrowArrayStream *stream)
 		if (schema == NULL)
 			return false;
 		if (r->n_stages >= PIPELINE_TRANSFORMS_MAX) {
-			attempt_failf(r->at, SLU_E_CONFIG, "HOST.TRANSFORMS", "a step has at most %d transforms",
-			    PIPELINE_TRANSFORMS_MAX);
+			attempt_failf(r->at, SLU_E_CONFIG, "HOST.TRANSFORMS",
+			    "a step has at most %d transforms", PIPELINE_TRANSFORMS_MAX);
 			return false;
 		}
 		if (!open_stage(r, s, t))
@@ -195,10 +197,12 @@ static bool check_stage(struct reading *r, const struct stage *s, const struct s
 {
 	int64_t rejected = atomic_load(&s->run.rejected);
 
-	if (!(TABLE_SLOT(s->table, caps) & SLU_TR_ALL_ROWS) || before->rows == s->stream.rows + rejected)
+	if (!(TABLE_SLOT(s->table, caps) & SLU_TR_ALL_ROWS) ||
+	    before->rows == s->stream.rows + rejected)
 		return true;
 	attempt_failf(r->at, SLU_E_INTERNAL, "STREAM.ROWS",
-	    "%s: %" PRId64 " rows in, %" PRId64 " out, %" PRId64 " rejected: rows were lost, a bug in the plugin",
+	    "%s: %" PRId64 " rows in, %" PRId64 " out, %" PRId64
+	    " rejected: rows were lost, a bug in the plugin",
 	    s->role, before->rows, s->stream.rows, rejected);
 	return false;
 }
@@ -213,13 +217,16 @@ static bool check_end(struct reading *r)
 		return true;
 	if (!r->run.ended) {
 		attempt_failf(r->at, SLU_E_INTERNAL, "STREAM.END",
-		    "extract: the stream ended without end(): rows may be missing, a bug in the plugin");
+		    "extract: the stream ended without end(): rows may be missing, a bug in the "
+		    "plugin");
 		return false;
 	}
-	if ((int64_t)r->run.end.rows != r->stream.rows || (int64_t)r->run.end.rejected != rejected) {
+	if ((int64_t)r->run.end.rows != r->stream.rows ||
+	    (int64_t)r->run.end.rejected != rejected) {
 		attempt_failf(r->at, SLU_E_INTERNAL, "STREAM.END",
-		    "extract: end() says %" PRIu64 " rows and %" PRIu64 " rejected, the host counted %" PRId64
-		    " and %" PRId64, r->run.end.rows, r->run.end.rejected, r->stream.rows, rejected);
+		    "extract: end() says %" PRIu64 " rows and %" PRIu64
+		    " rejected, the host counted %" PRId64 " and %" PRId64,
+		    r->run.end.rows, r->run.end.rejected, r->stream.rows, rejected);
 		return false;
 	}
 	for (i = 0; i < r->n_stages; i++)

@@ -15,8 +15,9 @@
 
 struct rejects {
 	int fd;
-	char *path; /* owned */
-	uint8_t salt[HASH_SHA256_BYTES]; /* masked keys of one file can be compared with each other, of two files not */
+	char *path;			 /* owned */
+	uint8_t salt[HASH_SHA256_BYTES]; /* masked keys of one file can be compared with each other,
+					    of two files not */
 	int64_t n, max;
 };
 
@@ -43,7 +44,8 @@ static struct rejects *rejects_of(struct attempt *at)
 		return at->rejects;
 	at->rejects = MEM_NEW(struct rejects);
 	at->rejects->fd = -1;
-	at->rejects->max = json_i64(json_path(json_get(at->job->rendered, "load"), "reject.max_rows"), 0);
+	at->rejects->max =
+	    json_i64(json_path(json_get(at->job->rendered, "load"), "reject.max_rows"), 0);
 	hash_random(at->rejects->salt, sizeof(at->rejects->salt));
 	if (at->rejects->max > 0 && at->job->reject_file[0] != '\0' &&
 	    open_file(at->rejects, at->job->reject_file, &err) != 0)
@@ -153,7 +155,8 @@ static void write_line(const slu_run *run, struct rejects *r, const struct note 
 }
 
 slu_rc reject_row(struct slu_run *run, const struct ArrowSchema *schema,
-    const struct ArrowArray *array, int64_t row, const char *column, const char *code, const char *msg)
+    const struct ArrowArray *array, int64_t row, const char *column, const char *code,
+    const char *msg)
 {
 	struct note note = {schema, array, row, column, code, msg};
 	struct attempt *at = run->at;

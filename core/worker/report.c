@@ -9,17 +9,24 @@
 
 const char *attempt_class(slu_rc rc)
 {
-	static const char *const names[] = {[SLU_OK] = "ok", [SLU_E_CONFIG] = "config",
-	    [SLU_E_AUTH] = "auth", [SLU_E_DATA] = "data", [SLU_E_SCHEMA] = "schema",
-	    [SLU_E_TRANSIENT] = "transient", [SLU_E_QUOTA] = "quota",
-	    [SLU_E_CANCELLED] = "cancelled", [SLU_E_TIMEOUT] = "timeout",
-	    [SLU_E_NOT_FOUND] = "data", [SLU_E_UNSUPPORTED] = "config",
+	static const char *const names[] = {[SLU_OK] = "ok",
+	    [SLU_E_CONFIG] = "config",
+	    [SLU_E_AUTH] = "auth",
+	    [SLU_E_DATA] = "data",
+	    [SLU_E_SCHEMA] = "schema",
+	    [SLU_E_TRANSIENT] = "transient",
+	    [SLU_E_QUOTA] = "quota",
+	    [SLU_E_CANCELLED] = "cancelled",
+	    [SLU_E_TIMEOUT] = "timeout",
+	    [SLU_E_NOT_FOUND] = "data",
+	    [SLU_E_UNSUPPORTED] = "config",
 	    [SLU_E_INTERNAL] = "internal"};
 
 	return rc >= 0 && rc <= SLU_E_INTERNAL ? names[rc] : "internal";
 }
 
-/* After a cancel a failure is its consequence; a step that ended well in spite of it has ended well (rule 19). */
+/* After a cancel a failure is its consequence; a step that ended well in spite of it has ended well
+ * (rule 19). */
 static slu_rc final_rc(const struct attempt *at)
 {
 	if (!at->failed)
@@ -97,7 +104,8 @@ static void write_failure(struct jw *w, const struct attempt *at, slu_rc rc)
 	jw_kstr(w, "class", attempt_class(rc));
 	jw_kstr(w, "code", rc != SLU_OK ? e->code : "");
 	jw_kstr(w, "message", str_peek(&message));
-	jw_ki64(w, "retry_after_ms", rc == SLU_E_QUOTA && e->retry_after_ms > 0 ? e->retry_after_ms : 0);
+	jw_ki64(w, "retry_after_ms",
+	    rc == SLU_E_QUOTA && e->retry_after_ms > 0 ? e->retry_after_ms : 0);
 	str_done(&message);
 }
 
@@ -156,6 +164,7 @@ void attempt_report(struct attempt *at, struct str *out)
 	jw_kstr(&w, "class", "data");
 	jw_kstr(&w, "code", "HOST.REPORT");
 	jw_kstr(&w, "message",
-	    "the step's report is over 128 KiB: it names too many partitions or outputs; publish fewer at once");
+	    "the step's report is over 128 KiB: it names too many partitions or outputs; publish "
+	    "fewer at once");
 	jw_end_object(&w);
 }

@@ -29,9 +29,9 @@
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_EXEC LANDLOCK_ACCESS_FS_EXECUTE
 #define FS_WRITE                                                                                   \
-	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                            \
-	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                          \
-	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |                             \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                           \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                         \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |                            \
 	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO)
 #define FS_REFER (1ULL << 13)	 /* ABI 2 */
 #define FS_TRUNCATE (1ULL << 14) /* ABI 3 */
@@ -90,7 +90,8 @@ static void allow(const struct landlock *l, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-/* The folder where something at path may come to be: itself when it is a folder, else the nearest one above that exists. */
+/* The folder where something at path may come to be: itself when it is a folder, else the nearest
+ * one above that exists. */
 static void allow_place(const struct landlock *l, const char *path)
 {
 	char *place = mem_strdup(path), *slash;
@@ -173,7 +174,8 @@ static int restrict_files(const struct job *j, uint32_t needs)
 
 	if (abi == 0)
 		return ENOSYS;
-	l.handled = FS_READ | FS_EXEC | FS_WRITE | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0);
+	l.handled =
+	    FS_READ | FS_EXEC | FS_WRITE | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0);
 	attr.handled_access_fs = l.handled;
 	l.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
 	if (l.fd < 0)
@@ -190,14 +192,16 @@ static int restrict_files(const struct job *j, uint32_t needs)
 
 /* ---- seccomp ---- */
 
-static const int never[] = {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),
-    SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(mount), SCMP_SYS(umount2),
-    SCMP_SYS(pivot_root), SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+static const int never[] = {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev), SCMP_SYS(bpf), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+    SCMP_SYS(request_key), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
+    SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
     SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
-    SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
-    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(reboot), SCMP_SYS(swapon),
-    SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
-    SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(perf_event_open), SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load), SCMP_SYS(init_module), SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct),
+    SCMP_SYS(quotactl), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex),
+    SCMP_SYS(clock_adjtime), SCMP_SYS(perf_event_open), SCMP_SYS(open_by_handle_at),
     SCMP_SYS(name_to_handle_at), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(personality),
     SCMP_SYS(iopl), SCMP_SYS(ioperm), SCMP_SYS(lookup_dcookie), SCMP_SYS(vhangup), SCMP_SYS(chroot),
     SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(mknod), SCMP_SYS(mknodat)};
@@ -220,7 +224,8 @@ static int deny_processes(scmp_filter_ctx ctx)
 		rc = deny(ctx, SCMP_SYS(fork), SCMP_ACT_ERRNO(EPERM));
 	if (rc == 0)
 		rc = deny(ctx, SCMP_SYS(vfork), SCMP_ACT_ERRNO(EPERM));
-	/* A filter cannot look behind clone3's pointer: without it the C library takes clone, which shows its flags. */
+	/* A filter cannot look behind clone3's pointer: without it the C library takes clone, which
+	 * shows its flags. */
 	if (rc == 0)
 		rc = deny(ctx, SCMP_SYS(clone3), SCMP_ACT_ERRNO(ENOSYS));
 	if (rc == 0)
@@ -231,10 +236,12 @@ static int deny_processes(scmp_filter_ctx ctx)
 
 static int deny_network(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+	int rc = seccomp_rule_add(
+	    ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
 
 	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+		    SCMP_A0(SCMP_CMP_EQ, AF_INET6));
 	return rc;
 }
 
@@ -245,7 +252,8 @@ static int filter_calls(uint32_t needs)
 	int rc = ctx != NULL ? 0 : -ENOMEM;
 
 	for (i = 0; rc == 0 && i < sizeof(never) / sizeof(never[0]); i++)
-		if (never[i] >= 0) /* negative: libseccomp knows the name, this machine has no such call */
+		if (never[i] >=
+		    0) /* negative: libseccomp knows the name, this machine has no such call */
 			rc = deny(ctx, never[i], SCMP_ACT_ERRNO(EPERM));
 	/* Keyboard input injection into the caller's terminal. */
 	if (rc == 0)
@@ -278,8 +286,9 @@ static void limit(int what, rlim_t n)
 
 static void warn(const char *part, int e)
 {
-	fprintf(stderr, "sandbox: no %s here (%s): this worker runs without it; `sluice doctor` says more\n", part,
-	    strerror(e));
+	fprintf(stderr,
+	    "sandbox: no %s here (%s): this worker runs without it; `sluice doctor` says more\n",
+	    part, strerror(e));
 }
 
 static int enter(const struct job *j, uint32_t needs, struct err *err)

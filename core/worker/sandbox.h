@@ -1,6 +1,7 @@
-/* sandbox.h: what a worker may not do any more. The profile comes from what the step's plugins need (SLU_N_*) and is entered
- * once, before the first attempt and before any other thread exists; it is part of the worker's key, so every later attempt
- * of this worker has the same. Where the kernel lacks a part a warning is logged and the rest holds. */
+/* sandbox.h: what a worker may not do any more. The profile comes from what the step's plugins need
+ * (SLU_N_*) and is entered once, before the first attempt and before any other thread exists; it is
+ * part of the worker's key, so every later attempt of this worker has the same. Where the kernel
+ * lacks a part a warning is logged and the rest holds. */
 #ifndef CORE_WORKER_SANDBOX_H
 #define CORE_WORKER_SANDBOX_H
 
@@ -11,7 +12,8 @@
 
 struct job;
 
-/* no_new_privs, rlimits, Landlock (not with SLU_N_EXEC), seccomp; nothing at all with `privileges: keep`. */
+/* no_new_privs, rlimits, Landlock (not with SLU_N_EXEC), seccomp; nothing at all with `privileges:
+ * keep`. */
 int sandbox_enter(const struct job *job, struct err *err) CHECK_RESULT;
 /* For what runs no step: describing plugins, compiling files. */
 int sandbox_enter_needs(uint32_t needs, struct err *err) CHECK_RESULT;

@@ -10,7 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SECRET_MASK_MIN 6 /* bytes; a shorter value is refused where it is read, and would mask half of every text */
+#define SECRET_MASK_MIN                                                                            \
+	6 /* bytes; a shorter value is refused where it is read, and would mask half of every text \
+	   */
 
 struct secret {
 	char *reference; /* owned */
@@ -46,7 +48,8 @@ static bool map_pages(struct secrets *s, size_t n)
 	s->pages = p;
 	(void)madvise(p, s->mapped, MADV_DONTFORK);
 	(void)madvise(p, s->mapped, MADV_DONTDUMP);
-	(void)mlock(p, s->mapped); /* over the limit: the pages may be swapped, as everything else */
+	(void)mlock(
+	    p, s->mapped); /* over the limit: the pages may be swapped, as everything else */
 	return true;
 }
 
@@ -88,7 +91,8 @@ struct secrets *secrets_new(const struct json *j)
 		size_t n = strlen(value);
 
 		memcpy(s->pages + at, value, n);
-		VEC_ADD(&s->list, ((struct secret){mem_strdup(json_key(m)), at, n, escape(value, n)}));
+		VEC_ADD(
+		    &s->list, ((struct secret){mem_strdup(json_key(m)), at, n, escape(value, n)}));
 		at += n + 1;
 		wipe_text(value);
 	}

@@ -1,5 +1,6 @@
-/* secret.h: the values of an attempt's secrets, in pages that are neither dumped nor inherited by a fork, wiped at the end.
- * A secret is found by the text of its reference: "file:PATH", "credential:NAME", "env:NAME" or "name:KEY". */
+/* secret.h: the values of an attempt's secrets, in pages that are neither dumped nor inherited by a
+ * fork, wiped at the end. A secret is found by the text of its reference: "file:PATH",
+ * "credential:NAME", "env:NAME" or "name:KEY". */
 #ifndef CORE_WORKER_SECRET_H
 #define CORE_WORKER_SECRET_H
 
@@ -16,8 +17,8 @@ struct secrets *secrets_new(const struct json *j);
 void secrets_free(struct secrets *s); /* wipes; accepts NULL */
 /* The value (not terminated) or NULL. */
 const char *secrets_find(const struct secrets *s, const char *reference, size_t *ret_len);
-/* Text of the reference in a configuration value: {"file": PATH} …, or a string that names a key under `secrets:`.
- * false: the node is neither. */
+/* Text of the reference in a configuration value: {"file": PATH} …, or a string that names a key
+ * under `secrets:`. false: the node is neither. */
 bool secret_reference(const struct json *node, struct str *out);
 /* Every value that occurs in b becomes "***"; also as it looks inside a JSON string. */
 void secrets_mask(const struct secrets *s, struct str *b);

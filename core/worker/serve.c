@@ -1,7 +1,9 @@
-/* serve.c: the control thread: frames from the pool, progress and the report back to it. Plugin code runs on lanes only.
+/* serve.c: the control thread: frames from the pool, progress and the report back to it. Plugin
+ * code runs on lanes only.
  *
- * One attempt: JOB arrives with the log pipe -> descriptors 1 and 2 -> the main lane runs it -> descendants are killed and
- * reaped -> the log pipe is closed here -> OUT. Only then is the worker free for the next JOB. */
+ * One attempt: JOB arrives with the log pipe -> descriptors 1 and 2 -> the main lane runs it ->
+ * descendants are killed and reaped -> the log pipe is closed here -> OUT. Only then is the worker
+ * free for the next JOB. */
 #include "core/worker/serve.h"
 
 #include "core/base/clock.h"
@@ -10,6 +12,7 @@
 #include "core/base/mem.h"
 #include "core/pool/frame.h"
 #include "core/worker/attempt.h"
+#include "core/worker/conn.h"
 #include "core/worker/descend.h"
 #include "core/worker/lane.h"
 #include "core/worker/sandbox.h"
@@ -32,9 +35,9 @@ struct serve {
 	int sock, done_fd, kick_fd, own_err;
 	struct lane *main_lane, *reader;
 	struct job *job;
-	struct attempt *at;	/* runs now, or NULL */
-	struct frame head;	/* of its JOB: names it in every answer */
-	mono_us progress_at;	/* when the last one went */
+	struct attempt *at;  /* runs now, or NULL */
+	struct frame head;   /* of its JOB: names it in every answer */
+	mono_us progress_at; /* when the last one went */
 	bool progress_due, sandboxed, ends;
 	bool process; /* this process is a worker and nothing else */
 };
@@ -62,18 +65,21 @@ static void drain(int fd)
 
 /* ---- answers ---- */
 
-static int send_now(struct serve *s, const struct frame *head, const struct str *payload, struct err *err)
+static int send_now(
+    struct serve *s, const struct frame *head, const struct str *payload, struct err *err)
 {
 	struct pollfd p = {.fd = s->sock, .events = POLLOUT};
 	int rc;
 
-	while ((rc = frame_send(s->sock, head, str_peek(payload), payload->len, NULL, 0, err)) == ERR_AGAIN)
+	while ((rc = frame_send(s->sock, head, str_peek(payload), payload->len, NULL, 0, err)) ==
+	       ERR_AGAIN)
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			break;
 	return rc;
 }
 
-static int answer(struct serve *s, uint16_t type, uint32_t code, const struct str *payload, struct err *err)
+static int answer(
+    struct serve *s, uint16_t type, uint32_t code, const struct str *payload, struct err *err)
 {
 	struct frame head = s->head;
 
@@ -92,7 +98,8 @@ static void send_progress(struct serve *s)
 	str_init(&json, 4096);
 	head.type = FRAME_PROGRESS;
 	if (attempt_take_progress(s->at, &json))
-		(void)!frame_send(s->sock, &head, json.s, json.len, NULL, 0, NULL); /* may be dropped */
+		(void)!frame_send(
+		    s->sock, &head, json.s, json.len, NULL, 0, NULL); /* may be dropped */
 	str_done(&json);
 	s->progress_at = clock_mono();
 	s->progress_due = false;
@@ -195,7 +202,8 @@ static int end_attempt(struct serve *s, struct err *err)
 	return rc;
 }
 
-static int run_system(struct serve *s, const struct json *root, uint16_t type, int log_fd, struct err *err)
+static int run_system(
+    struct serve *s, const struct json *root, uint16_t type, int log_fd, struct err *err)
 {
 	struct str out;
 	int rc;
@@ -207,14 +215,16 @@ static int run_system(struct serve *s, const struct json *root, uint16_t type, i
 	rc = descend_kill(err);
 	point_output(s->own_err);
 	if (rc == 0)
-		rc = answer(s, type == FRAME_SYSTEM ? FRAME_SYSTEM_OUT : FRAME_OUT, OUT_OK, &out, err);
+		rc = answer(
+		    s, type == FRAME_SYSTEM ? FRAME_SYSTEM_OUT : FRAME_OUT, OUT_OK, &out, err);
 	str_done(&out);
 	return rc;
 }
 
 /* ---- frames ---- */
 
-static int on_job(struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
+static int on_job(
+    struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
 {
 	struct json *root = NULL;
 	struct err why;
@@ -236,7 +246,8 @@ static int on_job(struct serve *s, const struct frame *head, struct str *payload
 	return rc;
 }
 
-static int dispatch(struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
+static int dispatch(
+    struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
 {
 	switch (head->type) {
 	case FRAME_JOB:
@@ -290,8 +301,9 @@ static int wait_ms(const struct serve *s)
 
 static int turn(struct serve *s, struct err *err)
 {
-	struct pollfd p[4] = {{.fd = s->sock, .events = POLLIN}, {.fd = s->done_fd, .events = POLLIN},
-	    {.fd = s->kick_fd, .events = POLLIN}, {.fd = terminate_fd, .events = POLLIN}};
+	struct pollfd p[4] = {{.fd = s->sock, .events = POLLIN},
+	    {.fd = s->done_fd, .events = POLLIN}, {.fd = s->kick_fd, .events = POLLIN},
+	    {.fd = terminate_fd, .events = POLLIN}};
 	int rc = 0;
 
 	if (poll(p, 4, wait_ms(s)) < 0)
@@ -313,6 +325,14 @@ static int turn(struct serve *s, struct err *err)
 	return rc;
 }
 
+static void end_lane(struct lane *l)
+{
+	if (l == NULL)
+		return;
+	lane_start(l, conn_end_lane, NULL);
+	lane_free(l);
+}
+
 static void serve_done(struct serve *s)
 {
 	struct err err;
@@ -325,9 +345,9 @@ static void serve_done(struct serve *s)
 		attempt_free(s->at);
 		job_free(s->job);
 	}
+	end_lane(s->reader);
+	end_lane(s->main_lane);
 	(void)!descend_kill(&err);
-	lane_free(s->reader);
-	lane_free(s->main_lane);
 	io_close(&s->done_fd);
 	io_close(&s->kick_fd);
 	io_close(&terminate_fd);

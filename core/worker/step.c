@@ -61,9 +61,14 @@ void step_run(struct attempt *at, struct lane *reader)
 		attempt_fail_err(at, &err);
 	if (!attempt_failed(at))
 		run_kind(at, reader);
+	if (!at->failed && !at->completed)
+		attempt_failf(at, attempt_cancelled(at) ? SLU_E_CANCELLED : SLU_E_INTERNAL,
+		    "HOST.STEP",
+		    attempt_cancelled(at) ? "cancelled" : "the step ended without a result");
 	conn_release(at, !attempt_failed(at));
 	if (attempt_cancelled(at) && !at->failed)
 		attempt_logf(at, SLU_LOG_INFO, "the step had ended before the cancel reached it");
 	if (at->failed)
-		attempt_logf(at, SLU_LOG_ERROR, "%s: %s", attempt_class(at->failure.rc), at->failure.message);
+		attempt_logf(at, SLU_LOG_ERROR, "%s: %s", attempt_class(at->failure.rc),
+		    at->failure.message);
 }

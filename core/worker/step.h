@@ -7,7 +7,8 @@
 struct lane;
 struct plugin;
 
-/* Renders the step and runs it on the calling lane; reader is the lane for extracts. The outcome stands in the attempt. */
+/* Renders the step and runs it on the calling lane; reader is the lane for extracts. The outcome
+ * stands in the attempt. */
 void step_run(struct attempt *at, struct lane *reader);
 
 /* task.c, model.c, pipeline.c */

@@ -50,7 +50,8 @@ static int fail_check(struct stream *s, const char *what)
 {
 	snprintf(s->error, sizeof(s->error), "%s", what);
 	attempt_failf(s->run->at, SLU_E_INTERNAL, "STREAM.BATCH",
-	    "%s: the plugin handed out a bad batch: %s; this is a bug in the plugin", s->run->role, what);
+	    "%s: the plugin handed out a bad batch: %s; this is a bug in the plugin", s->run->role,
+	    what);
 	return EIO;
 }
 
@@ -75,7 +76,8 @@ const struct ArrowSchema *stream_schema(struct stream *s)
 		(void)fail_inner(s, e);
 		return NULL;
 	}
-	if (s->schema.release == NULL || s->schema.format == NULL || strcmp(s->schema.format, "+s") != 0) {
+	if (s->schema.release == NULL || s->schema.format == NULL ||
+	    strcmp(s->schema.format, "+s") != 0) {
 		(void)fail_check(s, "the schema is no struct");
 		return NULL;
 	}
@@ -105,7 +107,8 @@ static int check_batch(struct stream *s, struct ArrowArray *out)
 	if (bytes > BATCH_MAX_BYTES && out->length > 1) {
 		char text[96];
 
-		snprintf(text, sizeof(text), "%" PRId64 " MiB in %" PRId64 " rows, batches are bounded by 16 MiB",
+		snprintf(text, sizeof(text),
+		    "%" PRId64 " MiB in %" PRId64 " rows, batches are bounded by 16 MiB",
 		    bytes >> 20, out->length);
 		return fail_check(s, text);
 	}
@@ -169,7 +172,8 @@ static void release_inner(struct stream *s)
 	s->in.release(&s->in);
 	if (s->in.release != NULL) {
 		attempt_logf(s->run->at, SLU_LOG_WARN,
-		    "%s: the stream's release does not set itself to NULL: a bug in the plugin", s->run->role);
+		    "%s: the stream's release does not set itself to NULL: a bug in the plugin",
+		    s->run->role);
 		s->in.release = NULL;
 	}
 }
@@ -202,7 +206,8 @@ void stream_done(struct stream *s)
 {
 	release_inner(s);
 	if (s->releases > 1)
-		attempt_logf(s->run->at, SLU_LOG_WARN, "%s: its stream was released %u times: a bug in the plugin behind it",
+		attempt_logf(s->run->at, SLU_LOG_WARN,
+		    "%s: its stream was released %u times: a bug in the plugin behind it",
 		    s->run->role, s->releases);
 	if (s->has_schema && s->schema.release != NULL)
 		s->schema.release(&s->schema);

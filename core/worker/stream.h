@@ -1,5 +1,6 @@
-/* stream.h: the host's hull around every ArrowArrayStream: nothing a plugin hands out reaches the next one unchecked.
- * Batches are checked and counted, the inner stream is released exactly once, a failure gets a class, cancel ends it. */
+/* stream.h: the host's hull around every ArrowArrayStream: nothing a plugin hands out reaches the
+ * next one unchecked. Batches are checked and counted, the inner stream is released exactly once, a
+ * failure gets a class, cancel ends it. */
 #ifndef CORE_WORKER_STREAM_H
 #define CORE_WORKER_STREAM_H
 
@@ -18,8 +19,10 @@ struct stream {
 	char error[256];
 };
 
-/* Takes *inner (from run's plugin) and makes *outer the hull. s must outlive the hull and be ended by stream_done. */
-void stream_wrap(struct stream *s, struct slu_run *run, struct ArrowArrayStream *inner, struct ArrowArrayStream *outer);
+/* Takes *inner (from run's plugin) and makes *outer the hull. s must outlive the hull and be ended
+ * by stream_done. */
+void stream_wrap(struct stream *s, struct slu_run *run, struct ArrowArrayStream *inner,
+    struct ArrowArrayStream *outer);
 /* Releases what is left, and checks that the inner stream was released exactly once. */
 void stream_done(struct stream *s);
 /* The schema, read once; NULL: the failure is noted. */

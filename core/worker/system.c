@@ -25,7 +25,8 @@ static int describe(const struct json *job, struct str *out, struct err *err)
 static const struct {
 	const char *kind;
 	int (*fn)(const struct json *job, struct str *out, struct err *err);
-} kinds[] = {{"compile", compile_job}, {"compile_config", compile_config_job}, {"describe", describe}};
+} kinds[] = {
+    {"compile", compile_job}, {"compile_config", compile_config_job}, {"describe", describe}};
 
 void system_run(const struct json *job, struct str *out)
 {

@@ -1,4 +1,5 @@
-/* system.h: jobs of the pool's system lane: compile files, compile the configuration, describe plugins. */
+/* system.h: jobs of the pool's system lane: compile files, compile the configuration, describe
+ * plugins. */
 #ifndef CORE_WORKER_SYSTEM_H
 #define CORE_WORKER_SYSTEM_H
 

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-static void copy_element(
-    void *to, size_t to_size, const void *base, uint32_t stride, uint32_t i)
+static void copy_element(void *to, size_t to_size, const void *base, uint32_t stride, uint32_t i)
 {
 	size_t n = stride < to_size ? stride : to_size;
 
@@ -65,20 +64,32 @@ slu_opts table_options(const slu_kind *k, const char *name)
 
 const char *table_type_name(uint16_t type)
 {
-	static const char *const names[] = {[SLU_T_STRING] = "string", [SLU_T_BOOL] = "bool",
-	    [SLU_T_INT] = "int", [SLU_T_FLOAT] = "float", [SLU_T_BYTES] = "bytes",
-	    [SLU_T_DURATION] = "duration", [SLU_T_ENUM] = "enum", [SLU_T_LIST] = "list",
-	    [SLU_T_MAP] = "map", [SLU_T_OBJECT] = "object", [SLU_T_SECRET] = "secret",
-	    [SLU_T_URI] = "uri", [SLU_T_SQL] = "sql", [SLU_T_COLUMNS] = "columns",
-	    [SLU_T_DATASET] = "dataset", [SLU_T_INSTANT] = "instant"};
+	static const char *const names[] = {[SLU_T_STRING] = "string",
+	    [SLU_T_BOOL] = "bool",
+	    [SLU_T_INT] = "int",
+	    [SLU_T_FLOAT] = "float",
+	    [SLU_T_BYTES] = "bytes",
+	    [SLU_T_DURATION] = "duration",
+	    [SLU_T_ENUM] = "enum",
+	    [SLU_T_LIST] = "list",
+	    [SLU_T_MAP] = "map",
+	    [SLU_T_OBJECT] = "object",
+	    [SLU_T_SECRET] = "secret",
+	    [SLU_T_URI] = "uri",
+	    [SLU_T_SQL] = "sql",
+	    [SLU_T_COLUMNS] = "columns",
+	    [SLU_T_DATASET] = "dataset",
+	    [SLU_T_INSTANT] = "instant"};
 
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
 }
 
 const char *table_mode_name(uint32_t mode)
 {
-	static const char *const names[] = {[SLU_M_APPEND] = "append", [SLU_M_REPLACE] = "replace",
-	    [SLU_M_MERGE] = "merge", [SLU_M_REPLACE_PARTITION] = "replace_partition",
+	static const char *const names[] = {[SLU_M_APPEND] = "append",
+	    [SLU_M_REPLACE] = "replace",
+	    [SLU_M_MERGE] = "merge",
+	    [SLU_M_REPLACE_PARTITION] = "replace_partition",
 	    [SLU_M_DELETE_INSERT] = "delete_insert"};
 
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : NULL;
@@ -87,7 +98,8 @@ const char *table_mode_name(uint32_t mode)
 const char *table_promise_name(uint8_t promise)
 {
 	static const char *const names[] = {[SLU_P_NONE] = "none",
-	    [SLU_P_AT_LEAST_ONCE] = "at_least_once", [SLU_P_REPLACE] = "replace",
+	    [SLU_P_AT_LEAST_ONCE] = "at_least_once",
+	    [SLU_P_REPLACE] = "replace",
 	    [SLU_P_ONCE] = "once"};
 
 	return promise < sizeof(names) / sizeof(names[0]) ? names[promise] : "none";

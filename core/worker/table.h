@@ -1,5 +1,5 @@
-/* table.h: reading a plugin's tables. A plugin may be older than the host: a slot that lies behind the table's `size` is NULL
- * or 0, an element shorter than ours is filled up with zeros. */
+/* table.h: reading a plugin's tables. A plugin may be older than the host: a slot that lies behind
+ * the table's `size` is NULL or 0, an element shorter than ours is filled up with zeros. */
 #ifndef CORE_WORKER_TABLE_H
 #define CORE_WORKER_TABLE_H
 

@@ -16,6 +16,7 @@ struct task {
 	const slu_task *table;
 	struct slu_run run;
 	void *st;
+	bool ran; /* to its end */
 };
 
 static void fail_slot(struct task *t, slu_rc rc, const slu_err *e, const char *slot)
@@ -36,7 +37,8 @@ static void cancel_remote(struct task *t, const char *handle)
 
 	if (TABLE_SLOT(t->table, cancel_remote) != NULL &&
 	    t->table->cancel_remote(t->st, handle, &e) != SLU_OK)
-		attempt_logf(t->at, SLU_LOG_WARN, "the remote work could not be cancelled: %.400s", e.message);
+		attempt_logf(t->at, SLU_LOG_WARN, "the remote work could not be cancelled: %.400s",
+		    e.message);
 }
 
 /* Submit and watch. The id comes from the ledger key, so a second submit finds the first. */
@@ -81,7 +83,8 @@ static void run_open(struct task *t)
 	} else if (TABLE_SLOT(t->table, submit) != NULL && TABLE_SLOT(t->table, poll) != NULL) {
 		run_elsewhere(t);
 	} else {
-		attempt_failf(t->at, SLU_E_UNSUPPORTED, "HOST.TASK", "the task's plugin can neither run nor submit");
+		attempt_failf(t->at, SLU_E_UNSUPPORTED, "HOST.TASK",
+		    "the task's plugin can neither run nor submit");
 	}
 }
 
@@ -98,6 +101,7 @@ static void open_and_run(struct task *t, void *conn)
 	}
 	attempt_attach(t->at, TABLE_SLOT(t->table, cancel), t->st, false);
 	run_open(t);
+	t->ran = true;
 	attempt_detach(t->at, t->st);
 	if (TABLE_SLOT(t->table, close) != NULL)
 		t->table->close(t->st);
@@ -115,11 +119,14 @@ void task_run(struct attempt *at, const struct json *role)
 	t.table = kind.task;
 	run_init(&t.run, at, "task", role, table_options(&kind, "task"));
 	t.run.may_publish = true;
-	if (at->pub.preview_rows > 0 || at->pub.dry_run)
+	if (at->pub.preview_rows > 0 || at->pub.dry_run) {
 		attempt_logf(at, SLU_LOG_INFO, "preview: the task is not run");
-	else
+		t.ran = true;
+	} else {
 		open_and_run(&t, conn);
-	if (!attempt_failed(at) && at->pub.preview_rows == 0 && !at->pub.dry_run)
+	}
+	at->completed = !at->failed && t.ran;
+	if (at->completed && at->pub.preview_rows == 0 && !at->pub.dry_run)
 		step_publish_rest(at, &t.run.mark);
 	run_done(&t.run);
 }

@@ -81,7 +81,8 @@ static char *chunk_key(const char *ledger_key, uint32_t chunk)
 	return text;
 }
 
-int workorder_init(struct workorder *w, struct attempt *at, const struct json *role, struct err *err)
+int workorder_init(
+    struct workorder *w, struct attempt *at, const struct json *role, struct err *err)
 {
 	const struct job *j = at->job;
 	slu_work *k = &w->work;
@@ -122,7 +123,8 @@ struct periods {
 	const struct tz *zone;
 };
 
-/* The declaration of what the step writes, or where it writes nothing partitioned, of what it reads. */
+/* The declaration of what the step writes, or where it writes nothing partitioned, of what it
+ * reads. */
 static const struct json *declaration(const struct job *j)
 {
 	const struct json *load = json_get(j->rendered, "load");
@@ -131,21 +133,27 @@ static const struct json *declaration(const struct job *j)
 	if (!json_is(d, JSON_OBJECT))
 		d = json_get(json_get(j->datasets, json_get_str(load, "dataset", "")), "partition");
 	if (!json_is(d, JSON_OBJECT))
-		d = json_get(json_get(j->datasets, json_path(j->rendered, "extract.dataset") != NULL ?
-			json_str(json_path(j->rendered, "extract.dataset"), "") : ""), "partition");
+		d = json_get(json_get(j->datasets,
+				 json_path(j->rendered, "extract.dataset") != NULL
+				     ? json_str(json_path(j->rendered, "extract.dataset"), "")
+				     : ""),
+		    "partition");
 	return json_is(d, JSON_OBJECT) ? d : NULL;
 }
 
-static int read_periods(const struct job *j, const struct json *d, struct periods *p, struct err *err)
+static int read_periods(
+    const struct job *j, const struct json *d, struct periods *p, struct err *err)
 {
 	if (cal_unit_parse(json_get_str(d, "unit", "day"), &p->unit) != 0)
-		return err_set(err, ERR_CONFIG, "partition.unit \"%.40s\" is none of hour day week month",
+		return err_set(err, ERR_CONFIG,
+		    "partition.unit \"%.40s\" is none of hour day week month",
 		    json_get_str(d, "unit", ""));
 	return tz_load(json_get_str(d, "zone", j->zone), &p->zone, err);
 }
 
 /* "day=2026-11-21" -> the interval. */
-static int partition_window(const struct periods *p, const char *text, wall_us *from, wall_us *to, struct err *err)
+static int partition_window(
+    const struct periods *p, const char *text, wall_us *from, wall_us *to, struct err *err)
 {
 	const char *key = strchr(text, '=');
 	enum cal_unit unit;
@@ -160,7 +168,8 @@ static int partition_window(const struct periods *p, const char *text, wall_us *
 	return rc;
 }
 
-static int fill(struct attempt *at, const struct periods *p, wall_us from, wall_us to, struct err *err)
+static int fill(
+    struct attempt *at, const struct periods *p, wall_us from, wall_us to, struct err *err)
 {
 	wall_us t = cal_start(p->unit, p->zone, from);
 	VEC(slu_part) parts = {0};
@@ -171,11 +180,13 @@ static int fill(struct attempt *at, const struct periods *p, wall_us from, wall_
 		slu_part *part;
 
 		if (parts.n >= PARTS_MAX) {
-			rc = err_set(err, ERR_CONFIG, "the run's window has over %d partitions", PARTS_MAX);
+			rc = err_set(
+			    err, ERR_CONFIG, "the run's window has over %d partitions", PARTS_MAX);
 			break;
 		}
 		text = mem_alloc(CAL_KEY_MAX + 16);
-		snprintf(text, CAL_KEY_MAX + 16, "%s=%s", cal_unit_name(p->unit), cal_key(p->unit, p->zone, t, key));
+		snprintf(text, CAL_KEY_MAX + 16, "%s=%s", cal_unit_name(p->unit),
+		    cal_key(p->unit, p->zone, t, key));
 		part = VEC_PUSH(&parts);
 		*part = (slu_part){text, t, cal_add(p->unit, p->zone, t, 1)};
 	}

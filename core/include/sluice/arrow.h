@@ -1,8 +1,9 @@
-/* arrow.h: the structs of the Arrow C Data and C Stream interfaces. Their layout is a published ABI (arrow.apache.org,
- * format/CDataInterface and CStreamInterface), guarded so that the headers of other Arrow users can stand beside it.
+/* arrow.h: the structs of the Arrow C Data and C Stream interfaces. Their layout is a published ABI
+ * (arrow.apache.org, format/CDataInterface and CStreamInterface), guarded so that the headers of
+ * other Arrow users can stand beside it.
  *
- * A struct is moved by copying it and setting the source's release to NULL; release() sets itself to NULL; a released struct
- * is not touched again. Calls on one stream are serialized. */
+ * A struct is moved by copying it and setting the source's release to NULL; release() sets itself
+ * to NULL; a released struct is not touched again. Calls on one stream are serialized. */
 #ifndef SLUICE_ARROW_H
 #define SLUICE_ARROW_H
 #include <stdint.h>
@@ -18,9 +19,10 @@ extern "C" {
 #define ARROW_FLAG_MAP_KEYS_SORTED 4
 
 struct ArrowSchema {
-	const char *format;   /* "l", "u", "tsu:UTC", "d:38,9", "+s" … */
+	const char *format; /* "l", "u", "tsu:UTC", "d:38,9", "+s" … */
 	const char *name;
-	const char *metadata; /* int32 n, then n times (int32 length, key, int32 length, value), native byte order */
+	const char *metadata; /* int32 n, then n times (int32 length, key, int32 length, value),
+				 native byte order */
 	int64_t flags;
 	int64_t n_children;
 	struct ArrowSchema **children;
