@@ -4,7 +4,11 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/admin.c \
 	%D%/apply.c \
 	%D%/cancel.c \
+	%D%/check.c \
 	%D%/check.h \
+	%D%/check_count.c \
+	%D%/check_name.c \
+	%D%/check_part.h \
 	%D%/codec.c \
 	%D%/codec.h \
 	%D%/dataset.c \
@@ -17,6 +21,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/insert.c \
 	%D%/key.c \
 	%D%/key.h \
+	%D%/list.c \
 	%D%/mark.c \
 	%D%/move.c \
 	%D%/op.h \
@@ -34,7 +39,9 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/retry.h \
 	%D%/scope.c \
 	%D%/scope.h \
+	%D%/show.c \
 	%D%/show.h \
+	%D%/show_dag.c \
 	%D%/start.c \
 	%D%/table.c \
 	%D%/table.h \
@@ -44,5 +51,8 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/tx.h \
 	%D%/view.c \
 	%D%/view.h \
+	%D%/why.c \
 	%D%/why.h \
+	%D%/why_part.h \
+	%D%/why_step.c \
 	%D%/window.c
