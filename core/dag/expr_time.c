@@ -71,104 +71,86 @@ static int iso_week(const struct tz_date *d, civil_us c, int64_t *ret_year)
 	return (int)((thursday - clock_days_from_civil(year, 1, 1)) / 7) + 1;
 }
 
+/* A civil time taken apart, as the directives need it. */
+struct moment {
+	wall_us at;
+	struct tz_date d;
+	int64_t week_year;
+	int week, day_of_year;
+	int32_t offset_s;
+	const char *zone;
+};
+
+static void moment_init(struct moment *m, const struct tz *zone, wall_us t)
+{
+	civil_us civil = tz_to_civil(zone, t);
+
+	m->at = t;
+	tz_date(civil, &m->d);
+	m->week = iso_week(&m->d, civil, &m->week_year);
+	m->day_of_year = (int)(clock_days_from_civil(m->d.year, m->d.month, m->d.day) -
+			       clock_days_from_civil(m->d.year, 1, 1)) +
+			 1;
+	m->offset_s = tz_offset(zone, t);
+	m->zone = tz_abbreviation(zone, t);
+}
+
+/* Directives that are one number: its value and digits; 0 digits where c is none of them. */
+static int number_of(const struct moment *m, char c, int64_t *ret)
+{
+	const struct tz_date *d = &m->d;
+	const struct {
+		char c;
+		int digits;
+		int64_t v;
+	} numbers[] = {{'Y', 4, d->year}, {'y', 2, d->year % 100}, {'m', 2, d->month},
+	    {'d', 2, d->day}, {'H', 2, d->hour}, {'I', 2, (d->hour + 11) % 12 + 1},
+	    {'M', 2, d->minute}, {'S', 2, d->second}, {'f', 6, d->us}, {'j', 3, m->day_of_year},
+	    {'u', 1, d->weekday == 0 ? 7 : d->weekday}, {'w', 1, d->weekday},
+	    {'G', 4, m->week_year}, {'V', 2, m->week},
+	    {'s', 1, m->at / US_PER_S - (m->at % US_PER_S < 0)}};
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].c == c) {
+			*ret = numbers[i].v;
+			return numbers[i].digits;
+		}
+	return 0;
+}
+
 /* One directive; false where there is none. */
-static bool put(struct str *b, char c, const struct tz *zone, wall_us t)
+static bool put(struct str *b, char c, const struct moment *m)
 {
 	static const char *const MONTHS[] = {"January", "February", "March", "April", "May", "June",
 	    "July", "August", "September", "October", "November", "December"};
 	static const char *const DAYS[] = {
 	    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-	civil_us civil = tz_to_civil(zone, t);
-	int32_t offset = tz_offset(zone, t), minutes = (offset < 0 ? -offset : offset) / 60;
-	struct tz_date d;
-	int64_t week_year;
-	int week;
+	const struct tz_date *d = &m->d;
+	int minutes = (m->offset_s < 0 ? -m->offset_s : m->offset_s) / 60, digits;
+	int64_t v;
 
-	tz_date(civil, &d);
-	week = iso_week(&d, civil, &week_year);
-	switch (c) {
-	case 'Y':
-		str_addf(b, "%04lld", (long long)d.year);
-		break;
-	case 'y':
-		str_addf(b, "%02d", (int)(d.year % 100));
-		break;
-	case 'm':
-		str_addf(b, "%02d", d.month);
-		break;
-	case 'd':
-		str_addf(b, "%02d", d.day);
-		break;
-	case 'H':
-		str_addf(b, "%02d", d.hour);
-		break;
-	case 'I':
-		str_addf(b, "%02d", (d.hour + 11) % 12 + 1);
-		break;
-	case 'M':
-		str_addf(b, "%02d", d.minute);
-		break;
-	case 'S':
-		str_addf(b, "%02d", d.second);
-		break;
-	case 'f':
-		str_addf(b, "%06d", d.us);
-		break;
-	case 'p':
-		str_add(b, d.hour < 12 ? "AM" : "PM");
-		break;
-	case 'F':
-		str_addf(b, "%04lld-%02d-%02d", (long long)d.year, d.month, d.day);
-		break;
-	case 'T':
-		str_addf(b, "%02d:%02d:%02d", d.hour, d.minute, d.second);
-		break;
-	case 'j':
-		str_addf(b, "%03d",
-		    (int)(clock_days_from_civil(d.year, d.month, d.day) -
-			  clock_days_from_civil(d.year, 1, 1)) +
-			1);
-		break;
-	case 'B':
-		str_add(b, MONTHS[d.month - 1]);
-		break;
-	case 'b':
-		str_addn(b, MONTHS[d.month - 1], 3);
-		break;
-	case 'A':
-		str_add(b, DAYS[d.weekday]);
-		break;
-	case 'a':
-		str_addn(b, DAYS[d.weekday], 3);
-		break;
-	case 'u':
-		str_addf(b, "%d", d.weekday == 0 ? 7 : d.weekday);
-		break;
-	case 'w':
-		str_addf(b, "%d", d.weekday);
-		break;
-	case 'G':
-		str_addf(b, "%04lld", (long long)week_year);
-		break;
-	case 'V':
-		str_addf(b, "%02d", week);
-		break;
-	case 's':
-		str_addf(b, "%lld", (long long)(t / US_PER_S - (t % US_PER_S < 0)));
-		break;
-	case 'z':
-		str_addf(
-		    b, "%c%02d%02d", offset < 0 ? '-' : '+', (int)minutes / 60, (int)minutes % 60);
-		break;
-	case 'Z':
-		str_add(b, tz_abbreviation(zone, t));
-		break;
-	case '%':
+	digits = number_of(m, c, &v);
+	if (digits > 0)
+		str_addf(b, "%0*lld", digits, (long long)v);
+	else if (c == 'p')
+		str_add(b, d->hour < 12 ? "AM" : "PM");
+	else if (c == 'F')
+		str_addf(b, "%04lld-%02d-%02d", (long long)d->year, d->month, d->day);
+	else if (c == 'T')
+		str_addf(b, "%02d:%02d:%02d", d->hour, d->minute, d->second);
+	else if (c == 'B' || c == 'b')
+		str_addf(b, "%.*s", c == 'b' ? 3 : 20, MONTHS[d->month - 1]);
+	else if (c == 'A' || c == 'a')
+		str_addf(b, "%.*s", c == 'a' ? 3 : 20, DAYS[d->weekday]);
+	else if (c == 'z')
+		str_addf(b, "%c%02d%02d", m->offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	else if (c == 'Z')
+		str_add(b, m->zone);
+	else if (c == '%')
 		str_addc(b, '%');
-		break;
-	default:
+	else
 		return false;
-	}
 	return true;
 }
 
@@ -176,6 +158,7 @@ int expr_fn_format_time(struct expr_run *r, const struct val *v, size_t n, struc
 {
 	const char *format = text_of(v, n, 1);
 	const struct tz *zone;
+	struct moment m;
 	struct str b;
 	wall_us t;
 	int rc = zone_of(r, v, n, 2, &zone);
@@ -187,11 +170,12 @@ int expr_fn_format_time(struct expr_run *r, const struct val *v, size_t n, struc
 		    "the format of format_time must be a text such as '%%Y-%%m-%%d'");
 	if (rc != 0)
 		return rc;
+	moment_init(&m, zone, t);
 	str_init(&b, EXPR_MAX_RESULT);
-	for (; *format != '\0' && rc == 0; format++) {
+	for (; rc == 0 && *format != '\0'; format++) {
 		if (*format != '%')
 			str_addc(&b, *format);
-		else if (!put(&b, *++format, zone, t))
+		else if (!put(&b, *++format, &m))
 			rc = err_set(r->err, ERR_CONFIG,
 			    "format_time knows no %%%c; there are %%Y %%y %%m %%d %%H %%I "
 			    "%%M %%S %%f %%p %%F %%T %%j %%B %%b %%A %%a %%u %%w %%G %%V %%s %%z "

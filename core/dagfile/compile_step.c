@@ -28,6 +28,11 @@ struct step_ctx {
 	struct str roles; /* JSON members of task, extract … */
 };
 
+static bool usable(const struct yaml_node *n)
+{
+	return n != NULL && !n->bad && n->kind == YAML_MAP;
+}
+
 static void gather(struct gathered *g, const char *name)
 {
 	size_t i;
@@ -255,12 +260,38 @@ static void write_limits(const struct step_ctx *c, struct jw *w)
 	write_retry(c, w);
 	jw_ki64(w, "timeout_ms", node_ms(c->n, "timeout", node_ms(c->u->root, "timeout", timeout)));
 	jw_ki64(w, "grace_ms", node_ms(c->n, "grace", json_get_i64(config, "grace_ms", 10000)));
-	jw_ki64(w, "priority", node_int(c->n, "priority", node_int(c->u->root, "priority", 0)));
+	jw_ki64(w, "priority", node_int(c->n, "priority", 0));
 	jw_kbool(w, "allow_failure", node_bool(c->n, "allow_failure", false));
 	jw_kstr(w, "on_lost", node_text(c->n, "on_lost", "retry"));
 	jw_kstr(w, "isolate", node_text(c->n, "isolate", "kept"));
 	jw_kstr(w, "privileges", node_text(c->n, "privileges", "drop"));
 	jw_kbool(w, "exclusive", c->exclusive);
+}
+
+static void write_pools(const struct step_ctx *c, struct jw *w)
+{
+	const struct json *all = json_get(c->u->in->config, "pools");
+	const struct yaml_node *map = yaml_get(c->n, "pools"), *p;
+	char hint[160];
+
+	if (!usable(map))
+		return;
+	for (p = map->first; p != NULL; p = p->next) {
+		if (c->u->in->config == NULL)
+			warn_unchecked(c->u, p);
+		else if (json_get(all, p->key) == NULL)
+			diag_error_key(c->u->d, p, "unknown-pool",
+			    hint_nearest(p->key, all, "add it under pools: in sluice.yaml", hint,
+				sizeof(hint)),
+			    "sluice.yaml has no pool \"%s\"", p->key);
+		else if (p->i > json_get_i64(all, p->key, 0))
+			diag_error(c->u->d, p, "out-of-range",
+			    "take fewer, or enlarge the pool in sluice.yaml",
+			    "the pool \"%s\" has %lld, the step could never run", p->key,
+			    (long long)json_get_i64(all, p->key, 0));
+	}
+	jw_key(w, "pools");
+	yaml_write_json(map, w);
 }
 
 /* ---- needs, reads, publishes ---- */
@@ -369,11 +400,6 @@ static void write_transforms(struct step_ctx *c, struct jw *w)
 		jw_end_object(w);
 	}
 	jw_end_array(w);
-}
-
-static bool usable(const struct yaml_node *n)
-{
-	return n != NULL && !n->bad && n->kind == YAML_MAP;
 }
 
 static void write_pipeline(struct step_ctx *c, struct jw *w)
@@ -491,6 +517,7 @@ static void write_step(struct unit *u, struct step *s, struct jw *w)
 	if (usable(foreach))
 		write_foreach(c, foreach, w);
 	write_limits(c, w);
+	write_pools(c, w);
 	write_reads(c, w);
 	write_names(w, "connections", &c->connections);
 	write_names(w, "plugins", &c->plugins);

@@ -258,25 +258,46 @@ static void write_members(struct trigger *t, const struct yaml_node *list, struc
 	jw_end_array(w);
 }
 
+/* Which of the three forms; *ret_list is NULL where there is none. */
+static const char *datasets_rule(
+    struct trigger *t, const struct yaml_node *d, const struct yaml_node **ret_list)
+{
+	const struct yaml_node *all = yaml_get(d, "all"), *any = yaml_get(d, "any");
+	const struct yaml_node *of = yaml_get(d, "of"), *n = yaml_get(d, "at_least");
+	unsigned forms = (all != NULL) + (any != NULL) + (of != NULL || n != NULL);
+
+	*ret_list = all != NULL ? all : any != NULL ? any : of;
+	if (forms > 1)
+		diag_error(t->u->d, d, "conflicting-keys", "keep one of them",
+		    "all, any and at_least exclude each other");
+	if (forms == 0)
+		diag_error(t->u->d, d, "missing-key",
+		    "write {all: […]}, {any: […]} or {at_least: 2, of: […]}",
+		    "datasets does not say which data sets are awaited");
+	if ((of == NULL) != (n == NULL))
+		diag_error(t->u->d, d, "missing-key", "write {at_least: 2, of: […]}",
+		    "at_least and of go together");
+	if (of != NULL && n != NULL && of->kind == YAML_LIST && n->kind == YAML_INT && n->i > of->n)
+		diag_error(t->u->d, n, "out-of-range", "name more data sets, or ask for fewer",
+		    "at_least %s of %u can never be reached", n->text, (unsigned)of->n);
+	return all != NULL ? "all" : any != NULL ? "any" : "at_least";
+}
+
 static void write_datasets(struct trigger *t, struct jw *w)
 {
-	const struct yaml_node *d = yaml_get(t->n, "datasets"), *all = yaml_get(d, "all"),
-			       *any = yaml_get(d, "any");
-	const struct yaml_node *list = all != NULL ? all : any;
+	const struct yaml_node *d = yaml_get(t->n, "datasets"), *list = NULL;
+	const char *rule;
 
-	if (all != NULL && any != NULL)
-		diag_error_key(t->u->d, any, "conflicting-keys", "keep one of them",
-		    "all and any exclude each other");
-	if (list == NULL && yaml_get(d, "at_least") == NULL && d->kind == YAML_MAP)
-		diag_error(t->u->d, d, "missing-key", "write {all: […]} or {any: […]}",
-		    "datasets does not say which data sets are awaited");
+	if (d->kind != YAML_MAP)
+		return;
+	rule = datasets_rule(t, d, &list);
 	if (list != NULL && list->kind == YAML_LIST && list->n == 0)
 		diag_error(t->u->d, list, "empty-list", "name at least one data set",
 		    "no data set is named");
 	jw_key(w, "datasets");
 	jw_object(w);
-	jw_kstr(w, "rule", all != NULL ? "all" : "any");
-	jw_ki64(w, "n", 0);
+	jw_kstr(w, "rule", rule);
+	jw_ki64(w, "n", node_int(d, "at_least", 0));
 	write_members(t, list, w);
 	jw_end_object(w);
 	if (node_text(t->n, "join", NULL) != NULL)
@@ -317,8 +338,7 @@ static void write_trigger(struct unit *u, const struct yaml_node *n, struct jw *
 	if (yaml_get(n, "body") != NULL)
 		t.body = params_types(yaml_get(n, "body"));
 	t.scope.body = t.body;
-	t.scope.roots = EXPR_TRIGGER | ((t.kind & TIMES) ? EXPR_RUN : 0) |
-			((t.kind & (EVENTS | DATASETS)) ? EXPR_EVENT : 0) |
+	t.scope.roots = EXPR_TRIGGER | ((t.kind & (EVENTS | DATASETS)) ? EXPR_EVENT : 0) |
 			((t.kind & DATASETS) ? EXPR_PARTITION : 0);
 	check_expressions(&t);
 	jw_object(w);

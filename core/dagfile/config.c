@@ -342,6 +342,19 @@ static void write_empty(struct config *c, const char *key)
 	jw_end_object(&c->w);
 }
 
+/* A map that is taken over as it stands. */
+static void write_map(struct config *c, const char *key)
+{
+	const struct yaml_node *n = yaml_get(c->root, key);
+
+	if (n == NULL || n->kind != YAML_MAP) {
+		write_empty(c, key);
+		return;
+	}
+	jw_key(&c->w, key);
+	yaml_write_json(n, &c->w);
+}
+
 static void write_named_secrets(struct config *c)
 {
 	const struct yaml_node *map = yaml_get(c->root, "secrets"), *n;
@@ -391,7 +404,7 @@ static void write_limits(struct config *c)
 
 static void write_all(struct config *c)
 {
-	const struct yaml_node *root = c->root, *defaults = yaml_get(root, "defaults");
+	const struct yaml_node *root = c->root;
 	struct jw *w = &c->w;
 
 	jw_object(w);
@@ -409,14 +422,8 @@ static void write_all(struct config *c)
 	write_empty(c, "sources");
 	write_named_secrets(c);
 	write_empty(c, "notify");
-	write_empty(c, "pools");
-	jw_key(w, "defaults");
-	if (defaults != NULL && defaults->kind == YAML_MAP) {
-		yaml_write_json(defaults, w);
-	} else {
-		jw_object(w);
-		jw_end_object(w);
-	}
+	write_map(c, "pools");
+	write_map(c, "defaults");
 	jw_kstr(w, "on_term", node_text(root, "on_term", "leave"));
 	jw_ki64(w, "grace_ms", node_ms(root, "grace", 10000));
 	jw_kstr(w, "run_user", node_text(root, "run_user", NULL));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -430,9 +431,71 @@ static void read_events(struct reader *r, const char *text, size_t n)
 		mem_free(r->key[--r->depth]);
 }
 
+/* ---- JSON ---- */
+static int hex4(const char *s)
+{
+	unsigned v = 0, i;
+
+	for (i = 0; i < 4; i++) {
+		const char *digits = "0123456789abcdef", *at;
+
+		at = s[i] != '\0' ? strchr(digits, s[i] >= 'A' && s[i] <= 'F' ? s[i] + 32 : s[i])
+				  : NULL;
+		if (at == NULL)
+			return -1;
+		v = v * 16 + (unsigned)(at - digits);
+	}
+	return (int)v;
+}
+
+/* JSON writes characters beyond U+FFFF as two escapes, which YAML does not know: \ud83d\ude00
+ * becomes \U0001f600; columns behind it on the line are off by two. NULL where nothing has to
+ * change. */
+static char *join_surrogates(const char *text, size_t n, size_t *ret_n)
+{
+	char *out, *to;
+	size_t i = 0;
+
+	if (memmem(text, n, "\\ud", 3) == NULL && memmem(text, n, "\\uD", 3) == NULL)
+		return NULL;
+	out = to = mem_alloc(n + 1);
+	while (i < n) {
+		int high = -1, low = -1;
+
+		if (text[i] == '\\' && n - i >= 12 && text[i + 1] == 'u' && text[i + 6] == '\\' &&
+		    text[i + 7] == 'u') {
+			high = hex4(text + i + 2);
+			low = hex4(text + i + 8);
+		}
+		if (high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+			to += snprintf(to, 11, "\\U%08x",
+			    0x10000u + (unsigned)(high - 0xd800) * 0x400u +
+				(unsigned)(low - 0xdc00));
+			i += 12;
+		} else if (text[i] == '\\' && i + 1 < n) {
+			*to++ = text[i++]; /* an escaped backslash begins nothing */
+			*to++ = text[i++];
+		} else {
+			*to++ = text[i++];
+		}
+	}
+	*ret_n = (size_t)(to - out);
+	return out;
+}
+
+static bool is_json(const char *text, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0'; i++)
+		;
+	return i < n && (text[i] == '{' || text[i] == '[');
+}
+
 struct yaml_doc *yaml_doc_parse(const char *text, size_t n, struct diags *d)
 {
 	struct reader r;
+	char *json;
 
 	memset(&r, 0, sizeof(r));
 	r.d = d;
@@ -447,9 +510,13 @@ struct yaml_doc *yaml_doc_parse(const char *text, size_t n, struct diags *d)
 		return r.doc;
 	}
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	json = is_json(text, n) ? join_surrogates(text, n, &n) : NULL;
+	if (json != NULL)
+		text = json;
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, n);
 	read_events(&r, text, n);
 	yaml_parser_delete(&r.parser);
+	mem_free(json);
 	if (r.doc->root == NULL && d->n_errors == 0)
 		diag_at(d, 1, 1, "", false, "empty-file", NULL, "the file is empty");
 	return r.doc;

@@ -25,7 +25,6 @@ struct yaml_node {
 	bool exact; /* the text stands in the file as it is, on one line: offsets in it are columns
 		     */
 	bool bad;   /* an error about this value was reported: say nothing more about it */
-	bool used;  /* for tables that take what is left: somebody read it */
 	uint32_t line, column;	       /* of the value, from 1 */
 	uint32_t text_column;	       /* of the text's first character (behind a quote) */
 	uint32_t key_line, key_column; /* of the key; those of the value where it has none */
