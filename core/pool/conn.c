@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/pool/mailbox_int.h"
+#include "core/pool/mutant.h"
 
 #include <string.h>
 
@@ -130,6 +131,8 @@ void out_flush(struct mailbox *m)
 		out_remove(m, item);
 		if (item->attempt != NULL && item->attempt->system)
 			attempt_free(item->attempt);
+		else if (item->type == FRAME_OUT && pool_mutant("forget-when-sent"))
+			table_forget(m, item->attempt);
 	}
 }
 

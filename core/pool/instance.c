@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/pool/cgroup.h"
 #include "core/pool/frame.h"
+#include "core/pool/mutant.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,7 +90,7 @@ void instance_ended(struct instance *i)
 	io_close(&i->listen_fd);
 	name_of(i, ".sock", path);
 	unlink(path);
-	if (io_write_all(i->lock_fd, "ended=1\n", 8, NULL) != 0)
+	if (!pool_mutant("no-mark") && io_write_all(i->lock_fd, "ended=1\n", 8, NULL) != 0)
 		log_warn("the orderly end could not be noted");
 }
 
@@ -231,7 +232,7 @@ void instance_kill_dead(const struct instance *self, const char *state)
 	bool settled, clean;
 	size_t n = 0, i;
 
-	if (link_list(state, dead, DEAD_MAX, &n, NULL) != 0)
+	if (pool_mutant("leave-dead") || link_list(state, dead, DEAD_MAX, &n, NULL) != 0)
 		return;
 	for (i = 0; i < n && i < DEAD_MAX; i++) {
 		if (dead[i].id == self->id || dead[i].alive)

@@ -13,6 +13,7 @@ core_pool_libsl_poolmain_la_SOURCES = \
 	%D%/logpipe.c %D%/logpipe.h \
 	%D%/mailbox.c %D%/mailbox.h %D%/mailbox_int.h \
 	%D%/mask.c %D%/mask.h \
+	%D%/mutant.h \
 	%D%/note.c %D%/note.h \
 	%D%/report.c %D%/report.h \
 	%D%/retire.c %D%/retire.h \

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/pool/mailbox_int.h"
+#include "core/pool/mutant.h"
 #include "core/pool/report.h"
 
 #include <string.h>
@@ -173,12 +174,8 @@ void table_job(struct mailbox *m, const struct frame *h, const char *p, size_t n
 	m->ops.start(m->ctx, a, job, job_n);
 }
 
-void table_ack(struct mailbox *m, const struct frame *h)
+void table_forget(struct mailbox *m, struct attempt *a)
 {
-	struct attempt *a = table_find(m, h);
-
-	if (a == NULL || a->state != ATTEMPT_ENDED)
-		return;
 	out_remove(m, &a->run_item);
 	out_remove(m, &a->out_item);
 	LIST_REMOVE(a, hash);
@@ -186,6 +183,15 @@ void table_ack(struct mailbox *m, const struct frame *h)
 	m->n_all--;
 	m->report_bytes -= a->report_n;
 	attempt_free(a);
+}
+
+void table_ack(struct mailbox *m, const struct frame *h)
+{
+	struct attempt *a = table_find(m, h);
+
+	if (a == NULL || a->state != ATTEMPT_ENDED)
+		return;
+	table_forget(m, a);
 	m->ops.changed(m->ctx);
 }
 
@@ -273,7 +279,9 @@ static void end_system(struct mailbox *m, struct attempt *a)
 /* Rule 19: a success counts, a failure after a kill order is the order's reason. */
 static uint32_t judge(const struct attempt *a, uint32_t code)
 {
-	return code == OUT_OK || a->reason == OUT_OK ? code : a->reason;
+	if (a->reason == OUT_OK)
+		return code;
+	return code == OUT_OK && !pool_mutant("kill-wins") ? code : a->reason;
 }
 
 static void keep_report(struct mailbox *m, struct attempt *a, const char *report, size_t n)

@@ -46,6 +46,7 @@ struct mailbox {
 /* mailbox.c */
 struct attempt *table_find(struct mailbox *m, const struct frame *h);
 void table_job(struct mailbox *m, const struct frame *h, const char *p, size_t n);
+void table_forget(struct mailbox *m, struct attempt *a);
 void table_ack(struct mailbox *m, const struct frame *h);
 void system_job(struct mailbox *m, const struct frame *h, const char *p, size_t n);
 void system_forget_daemon(struct mailbox *m);

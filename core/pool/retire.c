@@ -4,6 +4,7 @@
 
 #include "core/base/io.h"
 #include "core/base/log.h"
+#include "core/pool/mutant.h"
 
 #include <event2/event.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	r->idle_armed = false;
-	if (mailbox_is_empty(r->mailbox) && !mailbox_has_daemon(r->mailbox))
+	if (pool_mutant("ends-with-outcomes") ||
+	    (mailbox_is_empty(r->mailbox) && !mailbox_has_daemon(r->mailbox)))
 		end_orderly(r, "no daemon and nothing to do");
 }
 
@@ -108,6 +110,8 @@ void retire_check(struct retire *r)
 			end_loop(r);
 		return;
 	}
+	if (pool_mutant("ends-with-outcomes"))
+		empty = mailbox_running(r->mailbox) == 0;
 	if (empty && mailbox_is_retired(r->mailbox))
 		end_orderly(r, "retired and empty");
 	else

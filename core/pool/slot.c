@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "core/pool/mutant.h"
 #include "core/pool/report.h"
 #include "core/pool/stray.h"
 
@@ -446,6 +447,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (pool_mutant("deadline-needs-daemon") && !mailbox_has_daemon(a->worker->s->mailbox))
+		return;
 	log_info("%s run=%" PRIu64 " token=%" PRIu64 ": deadline of %" PRId64 " ms passed",
 	    a->note.slug, a->key.run, a->key.token, a->note.deadline_ms);
 	mailbox_kill(a->worker->s->mailbox, a, OUT_DEADLINE);
@@ -574,7 +577,8 @@ static void judge_exit(struct worker *w)
 {
 	struct attempt *a;
 
-	read_frames(w);
+	if (!pool_mutant("undrained"))
+		read_frames(w);
 	a = w->attempt;
 	if (a != NULL) {
 		w->attempt = NULL;
@@ -590,7 +594,7 @@ void slots_settle(struct slots *s)
 {
 	struct worker *w;
 
-	if (stray_kill(is_known, s, s->sweeps > DEEP_AFTER) > 0) {
+	if (!pool_mutant("strays-live") && stray_kill(is_known, s, s->sweeps > DEEP_AFTER) > 0) {
 		s->sweeps++;
 		return; /* their deaths call again */
 	}

@@ -25,6 +25,7 @@
 	} while (0)
 
 static char build_dir[1024];
+const char *client_program;
 
 static void wait_ms(int ms)
 {
@@ -42,7 +43,8 @@ void client_start_pool(struct pool_client *c, const char *option, const char *va
 
 	if (option != NULL && value == NULL)
 		argv[6] = NULL;
-	snprintf(program, sizeof(program), "%s/core/pool/sluice-pool", build_dir);
+	snprintf(program, sizeof(program), "%s/%s", build_dir,
+	    client_program != NULL ? client_program : "core/pool/sluice-pool");
 	must(pipe2(fds, O_CLOEXEC) == 0);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fds[1], 3);
@@ -227,7 +229,7 @@ static bool command_has(pid_t pid, const char *text)
 	return has;
 }
 
-unsigned client_count_processes(const char *text)
+static unsigned each_process(const char *text, int sig)
 {
 	struct dirent *e;
 	DIR *d = opendir("/proc");
@@ -236,11 +238,21 @@ unsigned client_count_processes(const char *text)
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (link_proc_name(e->d_name, &pid) && pid != getpid())
-			n += command_has(pid, text);
+			n += command_has(pid, text) && kill(pid, sig) == 0;
 	}
 	if (d != NULL)
 		closedir(d);
 	return n;
+}
+
+unsigned client_count_processes(const char *text)
+{
+	return each_process(text, 0);
+}
+
+unsigned client_kill_processes(const char *text)
+{
+	return each_process(text, SIGKILL);
 }
 
 bool client_none_left(const char *text, int ms)

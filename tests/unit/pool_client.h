@@ -12,6 +12,8 @@
 
 #define CLIENT_WAIT_MS 10000
 
+extern const char *client_program; /* below the build folder; NULL: the real one */
+
 struct pool_client {
 	char dir[64]; /* temporary, holds state/ and core/worker/ */
 	char state[128];
@@ -49,6 +51,8 @@ int client_out(struct pool_client *c, uint64_t run);
 void client_ack(struct pool_client *c, uint64_t run);
 /* Processes with this text in their command line that are alive. */
 unsigned client_count_processes(const char *text);
+/* SIGKILL to all of them; how many there were. */
+unsigned client_kill_processes(const char *text);
 /* Waits until there are none; false after wait_ms. */
 bool client_none_left(const char *text, int wait_ms);
 

@@ -161,9 +161,20 @@ static void list_fds(void)
 static void misbehave(const char *verb)
 {
 	struct frame h = job;
+	int i;
 
 	if (strcmp(verb, "die") == 0)
 		kill(getpid(), SIGKILL);
+	if (strcmp(verb, "report-die") == 0) {
+		poll(NULL, 0, 30); /* the test stops the pool meanwhile */
+		h.type = FRAME_PROGRESS;
+		for (i = 0; i < 150; i++) {
+			if (frame_send(FRAME_WORKER_FD, &h, "{}", 2, NULL, 0, NULL) != 0)
+				_exit(3);
+		}
+		report(OUT_OK, "ok", "", 0);
+		kill(getpid(), SIGKILL);
+	}
 	if (strcmp(verb, "eof") == 0) {
 		close(FRAME_WORKER_FD);
 		for (;;)
