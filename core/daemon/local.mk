@@ -19,11 +19,10 @@ core_daemon_libsl_daemon_la_SOURCES = \
 core_daemon_libsl_daemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 core_daemon_libsl_daemon_la_LIBADD = $(EVENT_LIBS)
 
-# Until the scheduler's library is whole:
-#sbin_PROGRAMS += %D%/sluiced
-#core_daemon_sluiced_SOURCES = %D%/main.c
-#core_daemon_sluiced_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
-#core_daemon_sluiced_LDFLAGS = $(PROG_LDFLAGS)
-#core_daemon_sluiced_LDADD = %D%/libsl-daemon.la core/http/libsl-http.la core/ui/libsl-ui.la \
-#	core/store/libsl-store.la core/sched/libsl-sched.la core/pool/libsl-pool.la \
-#	core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
+sbin_PROGRAMS += %D%/sluiced
+core_daemon_sluiced_SOURCES = %D%/main.c
+core_daemon_sluiced_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+core_daemon_sluiced_LDFLAGS = $(PROG_LDFLAGS)
+core_daemon_sluiced_LDADD = %D%/libsl-daemon.la core/http/libsl-http.la \
+	core/store/libsl-store.la core/sched/libsl-sched.la core/pool/libsl-pool.la \
+	core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
