@@ -14,7 +14,6 @@
 #include "core/http/call.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -309,24 +308,65 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 		settle(c);
 }
 
-static size_t head_text(struct conn *c, char *to, size_t size, int status, const char *type,
-    const char *extra, int64_t length)
-{
-	char framing[64] = "Transfer-Encoding: chunked\r\n";
-	int n;
+/* ---- the head of a reply: copied together, because printing it took a tenth of a request's time
+ * ---- */
 
-	if (length >= 0)
-		snprintf(framing, sizeof(framing), "Content-Length: %lld\r\n", (long long)length);
-	else if (!c->chunked)
-		framing[0] = '\0';
-	n = snprintf(to, size, "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s\r\n", status, reply_reason(status),
-	    reply_date(c->h), type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
-	    type != NULL ? "\r\nX-Content-Type-Options: nosniff\r\n" : "", framing,
-	    extra != NULL ? extra : "",
-	    c->close_after ? "Connection: close\r\n"
-	    : c->http_1_0  ? "Connection: keep-alive\r\n"
-			   : "");
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+#define HEAD_OUT_MAX 1024
+
+struct head {
+	size_t n;
+	char s[HEAD_OUT_MAX];
+};
+
+static void head_add(struct head *o, const char *s)
+{
+	size_t n = strlen(s), room = sizeof(o->s) - o->n;
+
+	n = n < room ? n : room;
+	memcpy(o->s + o->n, s, n);
+	o->n += n;
+}
+
+static void head_add_number(struct head *o, uint64_t v)
+{
+	char digits[21], *p = digits + sizeof(digits) - 1;
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	head_add(o, p);
+}
+
+static void head_make(
+    struct conn *c, struct head *o, int status, const char *type, const char *extra, int64_t length)
+{
+	o->n = 0;
+	head_add(o, "HTTP/1.1 ");
+	head_add_number(o, (uint64_t)status);
+	head_add(o, " ");
+	head_add(o, reply_reason(status));
+	head_add(o, "\r\n");
+	head_add(o, reply_date(c->h));
+	if (type != NULL) {
+		head_add(o, "Content-Type: ");
+		head_add(o, type);
+		head_add(o, "\r\nX-Content-Type-Options: nosniff\r\n");
+	}
+	if (length >= 0) {
+		head_add(o, "Content-Length: ");
+		head_add_number(o, (uint64_t)length);
+		head_add(o, "\r\n");
+	} else if (c->chunked) {
+		head_add(o, "Transfer-Encoding: chunked\r\n");
+	}
+	if (extra != NULL)
+		head_add(o, extra);
+	if (c->close_after)
+		head_add(o, "Connection: close\r\n");
+	else if (c->http_1_0)
+		head_add(o, "Connection: keep-alive\r\n");
+	head_add(o, "\r\n");
 }
 
 /* One system call for the usual reply; what the socket does not take goes to `out`. */
@@ -368,13 +408,13 @@ static void count_reply(struct conn *c, int status)
 void conn_reply(
     struct conn *c, int status, const char *type, const char *extra, const void *body, size_t n)
 {
-	char head[1024];
+	struct head head;
 
 	if (c->dead || !c->busy)
 		return;
 	count_reply(c, status);
-	size_t head_n = head_text(c, head, sizeof(head), status, type, extra, (int64_t)n);
-	send_pair(c, head, head_n, body, c->head_only ? 0 : n);
+	head_make(c, &head, status, type, extra, (int64_t)n);
+	send_pair(c, head.s, head.n, body, c->head_only ? 0 : n);
 	c->busy = false;
 	settle(c);
 }
@@ -382,7 +422,7 @@ void conn_reply(
 void conn_begin(struct conn *c, int status, const char *type, const char *extra, int64_t length,
     const struct source *source)
 {
-	char head[1024];
+	struct head head;
 
 	if (c->dead || !c->busy) {
 		if (source->free != NULL)
@@ -393,8 +433,8 @@ void conn_begin(struct conn *c, int status, const char *type, const char *extra,
 	if (length < 0 && c->http_1_0)
 		c->keep = false;
 	count_reply(c, status);
-	size_t head_n = head_text(c, head, sizeof(head), status, type, extra, length);
-	str_addn(&c->out, head, head_n);
+	head_make(c, &head, status, type, extra, length);
+	str_addn(&c->out, head.s, head.n);
 	c->source = *source;
 	if (c->head_only)
 		conn_end(c);
