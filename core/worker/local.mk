@@ -5,6 +5,7 @@ core_worker_libsl_worker_la_SOURCES = \
 	%D%/attempt.c %D%/attempt.h \
 	%D%/catalog_build.c \
 	%D%/compile.c %D%/compile.h \
+	%D%/conform.c \
 	%D%/conn.c %D%/conn.h \
 	%D%/descend.c %D%/descend.h \
 	%D%/describe.c %D%/describe.h \
@@ -12,7 +13,7 @@ core_worker_libsl_worker_la_SOURCES = \
 	%D%/job.c %D%/job.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/load.c %D%/load.h \
-	%D%/mode.c %D%/mode.h \
+	%D%/mode.c %D%/mode.h %D%/mode_compile.c \
 	%D%/model.c \
 	%D%/pipeline.c %D%/pipeline.h %D%/pipeline_load.c %D%/pipeline_read.c \
 	%D%/queue.c %D%/queue.h \
@@ -21,6 +22,7 @@ core_worker_libsl_worker_la_SOURCES = \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/serve.c %D%/serve.h \
+	%D%/sources.c \
 	%D%/step.c %D%/step.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/system.c %D%/system.h \
@@ -34,6 +36,6 @@ core_worker_libsl_worker_la_LIBADD = $(DL_LIBS) $(SECCOMP_LIBS)
 sluicelibexec_PROGRAMS += %D%/sluice-worker
 core_worker_sluice_worker_SOURCES = %D%/main.c
 core_worker_sluice_worker_LDFLAGS = $(FLAGS_PROGRAM)
-core_worker_sluice_worker_LDADD = %D%/libsl-worker.la \
+core_worker_sluice_worker_LDADD = %D%/libsl-worker.la core/dagfile/libsl-dagfile.la \
 	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
 

@@ -2,6 +2,7 @@
 #include "core/worker/mode.h"
 
 #include "core/base/io.h"
+#include "core/worker/compile.h"
 #include "core/worker/describe.h"
 #include "core/worker/sandbox.h"
 
@@ -47,8 +48,26 @@ static int describe_one(const char *path)
 	return rc;
 }
 
+/* Those of --plugins, then those that --config names; a configuration with errors names none. */
+static struct json *plugin_dirs(const struct mode_options *o)
+{
+	struct json *dirs = json_dup(o->plugin_dirs), *config = NULL;
+	const struct json *d;
+	struct str text;
+
+	str_init(&text, DESCRIBE_MAX_BYTES);
+	if (o->config != NULL && config_load(o->config, &text, NULL) == 0)
+		(void)!json_parse(str_peek(&text), text.len, DESCRIBE_MAX_BYTES, &config, NULL);
+	for (d = json_first(json_get(config, "plugins")); d != NULL; d = json_next(d))
+		json_push(dirs, json_dup(d));
+	json_free(config);
+	str_done(&text);
+	return dirs;
+}
+
 int mode_describe(const struct mode_options *o)
 {
+	struct json *dirs;
 	struct str out;
 	struct err err;
 	bool changed;
@@ -61,11 +80,13 @@ int mode_describe(const struct mode_options *o)
 	if (o->n_args == 1)
 		return describe_one(o->args[0]);
 	str_init(&out, DESCRIBE_MAX_BYTES);
-	rc = describe_all(o->plugin_dirs, NULL, &out, &changed, &err);
+	dirs = plugin_dirs(o);
+	rc = describe_all(dirs, NULL, &out, &changed, &err);
+	json_free(dirs);
 	if (rc != 0)
 		write_error(&out, err.text);
-	rc = print(&out);
 	str_addc(&out, '\n');
+	rc = print(&out);
 	str_done(&out);
 	return rc;
 }

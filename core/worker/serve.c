@@ -210,6 +210,12 @@ static int run_system(
 
 	if (log_fd >= 0)
 		point_output(log_fd);
+	if (s->process && !s->sandboxed) {
+		s->sandboxed = true;
+		rc = sandbox_enter_needs(SLU_N_FILES | SLU_N_EXEC | SLU_N_DLOPEN, err);
+		if (rc != 0)
+			return rc;
+	}
 	str_init(&out, SYSTEM_REPORT_MAX);
 	system_run(root, &out);
 	rc = descend_kill(err);

@@ -6,7 +6,7 @@ tests_unit_test_worker_SOURCES = \
 	tests/unit/test_worker_pipeline.c \
 	tests/unit/test_worker_task.c
 tests_unit_test_worker_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
-tests_unit_test_worker_LDADD = core/worker/libsl-worker.la core/pool/libsl-pool.la core/dag/libsl-dag.la \
+tests_unit_test_worker_LDADD = core/worker/libsl-worker.la core/dagfile/libsl-dagfile.la core/pool/libsl-pool.la core/dag/libsl-dag.la \
 	core/time/libsl-time.la core/base/libsl-base.la $(CRITERION_LIBS)
 EXTRA_tests_unit_test_worker_DEPENDENCIES = tests/unit/probe.la core/worker/sluice-worker$(EXEEXT) plugins/noop.la
 
@@ -17,6 +17,6 @@ tests_unit_probe_la_LDFLAGS = $(FLAGS_PLUGIN) -rpath /nowhere
 # For ThreadSanitizer, which does not run under Criterion.
 check_PROGRAMS += tests/unit/worker_race
 tests_unit_worker_race_SOURCES = tests/unit/worker_race.c tests/unit/worker_rig.c tests/unit/worker_rig.h
-tests_unit_worker_race_LDADD = core/worker/libsl-worker.la core/pool/libsl-pool.la core/dag/libsl-dag.la \
+tests_unit_worker_race_LDADD = core/worker/libsl-worker.la core/dagfile/libsl-dagfile.la core/pool/libsl-pool.la core/dag/libsl-dag.la \
 	core/time/libsl-time.la core/base/libsl-base.la
 EXTRA_tests_unit_worker_race_DEPENDENCIES = tests/unit/probe.la
