@@ -50,10 +50,22 @@ void clock_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int 
 	*ret_year = y + era * 400 + (m >= 10);
 }
 
+/* n digits of v, with zeros in front; returns the place behind them. */
+static char *put(char *to, int v, int n)
+{
+	int i;
+
+	for (i = n; i > 0; i--, v /= 10)
+		to[i - 1] = (char)('0' + v % 10);
+	return to + n;
+}
+
+/* Every record that is shown has several instants, so no printf for the years that matter. */
 static const char *format(wall_us t, char *buf, bool micro)
 {
 	int64_t days, in_day, year;
 	int month, day, s, us;
+	char *p = buf;
 
 	if (t == TIME_NONE) {
 		buf[0] = '\0';
@@ -68,12 +80,24 @@ static const char *format(wall_us t, char *buf, bool micro)
 	clock_civil_from_days(days, &year, &month, &day);
 	s = (int)(in_day / US_PER_S);
 	us = (int)(in_day % US_PER_S);
-	if (micro && us % 1000 != 0)
-		snprintf(buf, CLOCK_TEXT_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d.%06dZ",
-		    (long long)year, month, day, s / 3600, s / 60 % 60, s % 60, us);
+	if (year >= 0 && year <= 9999)
+		p = put(p, (int)year, 4);
 	else
-		snprintf(buf, CLOCK_TEXT_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ",
-		    (long long)year, month, day, s / 3600, s / 60 % 60, s % 60, us / 1000);
+		p += snprintf(p, CLOCK_TEXT_MAX, "%05lld", (long long)year);
+	*p++ = '-';
+	p = put(p, month, 2);
+	*p++ = '-';
+	p = put(p, day, 2);
+	*p++ = 'T';
+	p = put(p, s / 3600, 2);
+	*p++ = ':';
+	p = put(p, s / 60 % 60, 2);
+	*p++ = ':';
+	p = put(p, s % 60, 2);
+	*p++ = '.';
+	p = micro && us % 1000 != 0 ? put(p, us, 6) : put(p, us / 1000, 3);
+	*p++ = 'Z';
+	*p = '\0';
 	return buf;
 }
 

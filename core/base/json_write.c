@@ -46,25 +46,38 @@ static size_t add_special(struct str *out, const char *s, size_t n, unsigned cha
 	return 1;
 }
 
+/* How many bytes from s on need nothing done. */
+static size_t plain_run(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && kinds[(unsigned char)s[i]] == 0)
+		i++;
+	return i;
+}
+
 static void add_quoted(struct str *out, const char *s, size_t n)
 {
-	size_t i = 0, from = 0;
-	unsigned char kind;
+	size_t run = plain_run(s, n), i = 0;
 
-	str_addc(out, '"');
-	while (i < n) {
-		kind = kinds[(unsigned char)s[i]];
-		if (kind == 0) {
-			i++;
-			continue;
-		}
-		if (i > from)
-			str_addn(out, s + from, i - from);
-		i += add_special(out, s + i, n - i, kind);
-		from = i;
+	/* Nearly all texts are plain: one reservation, one copy. */
+	if (run == n && str_reserve(out, n + 2)) {
+		out->s[out->len] = '"';
+		memcpy(out->s + out->len + 1, s, n);
+		out->s[out->len + n + 1] = '"';
+		out->len += n + 2;
+		out->s[out->len] = '\0';
+		return;
 	}
-	if (n > from)
-		str_addn(out, s + from, n - from);
+	str_addc(out, '"');
+	for (;;) {
+		str_addn(out, s + i, run);
+		i += run;
+		if (i == n)
+			break;
+		i += add_special(out, s + i, n - i, kinds[(unsigned char)s[i]]);
+		run = plain_run(s + i, n - i);
+	}
 	str_addc(out, '"');
 }
 

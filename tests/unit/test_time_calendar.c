@@ -153,10 +153,10 @@ Test(time_calendar, names_units_and_knows_them_by_their_keys)
 
 	for (i = 0; i < 4; i++) {
 		cr_assert_eq(cal_unit_parse(names[i], &unit), 0);
-		cr_assert_eq(unit, i);
+		cr_assert_eq((int)unit, i);
 		cr_assert_str_eq(cal_unit_name(i), names[i]);
 		cr_assert_eq(cal_key_unit(keys[i], &unit), 0);
-		cr_assert_eq(unit, i);
+		cr_assert_eq((int)unit, i);
 	}
 	cr_assert_eq(cal_unit_parse("year", &unit), ERR_PARSE);
 	cr_assert_eq(cal_unit_parse(NULL, &unit), ERR_PARSE);
@@ -206,7 +206,7 @@ static void check_minute(const struct tz *zone, wall_us t, int64_t latest)
 	check_period(CAL_DAY, zone, t);
 }
 
-Test(time_calendar, periods_follow_each_other_at_every_minute_around_changes, .timeout = 300)
+Test(time_calendar, periods_follow_each_other_at_every_minute_around_changes)
 {
 	static const char *const names[] = {"America/New_York", "Australia/Lord_Howe",
 	    "America/St_Johns", "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca",

@@ -46,7 +46,7 @@ static void same_as_libc(const struct tz *zone, int64_t s)
 	    "%s", text);
 }
 
-Test(time_tz, agrees_with_the_c_library, .timeout = 120)
+Test(time_tz, agrees_with_the_c_library)
 {
 	static const char *const names[] = {"UTC", "Asia/Tokyo", "Europe/Berlin",
 	    "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Apia",
