@@ -13,6 +13,9 @@ core_kit_libsl_kit_la_SOURCES = \
 	%D%/period.c \
 	%D%/read.c \
 	%D%/retry.c \
+	%D%/sink.c %D%/sink.h \
+	%D%/sink_ledger.c \
+	%D%/sink_mode.c \
 	%D%/source.c \
 	%D%/stream.c \
 	%D%/text.c
@@ -30,6 +33,7 @@ kitinclude_HEADERS = \
 	core/include/sluice/kit/period.h \
 	core/include/sluice/kit/retry.h \
 	core/include/sluice/kit/rows.h \
+	core/include/sluice/kit/sink.h \
 	core/include/sluice/kit/stream.h \
 	core/include/sluice/kit/text.h
 # For plugin authors: one static archive of position-independent objects, kit and base together.

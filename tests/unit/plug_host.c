@@ -453,6 +453,8 @@ slu_rc plug_extract(struct plug *p, const slu_kind *kind, const char *conn_optio
 		rc = kind->extract->open(&plug_host, run, conn, &st, err);
 	if (rc == SLU_OK && kind->extract->bound)
 		rc = kind->extract->bound(st, &upto, err);
+	if (rc == SLU_E_UNSUPPORTED && st)
+		rc = SLU_OK; /* no bound of its own */
 	if (rc == SLU_OK)
 		rc = kind->extract->stream(
 		    st, NULL, p->cursor.cursor_json ? &p->cursor : NULL, &upto, &in, err);

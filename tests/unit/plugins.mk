@@ -5,7 +5,8 @@ tests_unit_test_plugins_SOURCES = \
 	tests/unit/leak.h \
 	tests/unit/plug_host.c tests/unit/plug_host.h \
 	tests/unit/test_plugins_csv.c \
-	tests/unit/test_plugins_exec.c
-tests_unit_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+	tests/unit/test_plugins_exec.c \
+	tests/unit/test_plugins_sqlite.c
+tests_unit_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_plugins_LDADD = core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la \
-	$(CRITERION_LIBS) $(DL_LIBS)
+	$(CRITERION_LIBS) $(DL_LIBS) $(SQLITE_LIBS)

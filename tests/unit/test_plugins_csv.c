@@ -255,9 +255,9 @@ Test(plugins_csv, reads_ndjson_exactly)
 			 "\"decimal(38,0)\",\"b\":\"json\",\"c\":\"text\"}}",
 			 &rows, NULL, &err),
 	    SLU_OK, "%s", err.message);
-	cr_assert_str_eq(
-	    str_peek(&rows), "{\"a\":12345678901234567890123,\"b\":{\"x\": [1, "
-			     "2.50]},\"c\":\"é😀\"}\n{\"a\":7,\"b\":null,\"c\":null}\n");
+	cr_assert_str_eq(str_peek(&rows),
+	    "{\"a\":12345678901234567890123,\"b\":{\"x\": [1, "
+	    "2.50]},\"c\":\"é😀\"}\n{\"a\":7,\"b\":null,\"c\":null}\n");
 	cr_assert_eq(p.rejected, 2);
 	str_done(&rows);
 	plug_done(&p);
