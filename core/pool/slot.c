@@ -23,7 +23,8 @@
 
 #define PATH_BYTES 4096
 #define FRAMES_A_TURN 64
-#define DEEP_AFTER 8 /* sweeps with strays in a row: then their descendants are killed as well */
+#define FREEZE_AFTER                                                                               \
+	8 /* sweeps with strays in a row: then they are stopped before they are killed */
 
 enum worker_state { WORKER_IDLE, WORKER_BUSY, WORKER_LEAVING, WORKER_DEAD };
 
@@ -594,7 +595,7 @@ void slots_settle(struct slots *s)
 {
 	struct worker *w;
 
-	if (!pool_mutant("strays-live") && stray_kill(is_known, s, s->sweeps > DEEP_AFTER) > 0) {
+	if (!pool_mutant("strays-live") && stray_kill(is_known, s, s->sweeps > FREEZE_AFTER) > 0) {
 		s->sweeps++;
 		return; /* their deaths call again */
 	}

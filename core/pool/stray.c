@@ -92,7 +92,7 @@ static void list_children(pid_t parent, struct children *c)
 
 /* A grandchild's number may be another process' by now: its parent is looked at again through a
  * descriptor that cannot change its meaning. */
-static void kill_descendants(pid_t parent, int depth)
+static void kill_descendants(pid_t parent, bool freeze, int depth)
 {
 	struct children *c = mem_alloc(sizeof(*c));
 	unsigned i;
@@ -105,9 +105,10 @@ static void kill_descendants(pid_t parent, int depth)
 		if (fd < 0)
 			continue;
 		if (link_proc_stat(c->pid[i], NULL, &its, NULL) && its == parent) {
-			syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0);
+			if (freeze)
+				syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0);
 			if (depth < DEPTH_MAX)
-				kill_descendants(c->pid[i], depth + 1);
+				kill_descendants(c->pid[i], freeze, depth + 1);
 			syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 		}
 		close(fd);
@@ -115,7 +116,7 @@ static void kill_descendants(pid_t parent, int depth)
 	mem_free(c);
 }
 
-unsigned stray_kill(stray_known known, void *ctx, bool deep)
+unsigned stray_kill(stray_known known, void *ctx, bool freeze)
 {
 	static struct children c;
 	unsigned i, n = 0;
@@ -124,11 +125,11 @@ unsigned stray_kill(stray_known known, void *ctx, bool deep)
 	for (i = 0; i < c.n; i++) {
 		if (known(ctx, c.pid[i]))
 			continue;
-		/* A child's number stays its own until it is reaped here. */
-		if (deep) {
+		/* Whole trees at once, children before parents: they die side by side instead of
+		 * one generation a turn. A child's number stays its own until it is reaped here. */
+		if (freeze)
 			kill(c.pid[i], SIGSTOP);
-			kill_descendants(c.pid[i], 0);
-		}
+		kill_descendants(c.pid[i], freeze, 0);
 		kill(c.pid[i], SIGKILL);
 		n++;
 	}

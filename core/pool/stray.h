@@ -8,8 +8,9 @@
 #include <sys/types.h>
 
 typedef bool (*stray_known)(void *ctx, pid_t pid);
-/* Kills every unknown child and says how many there were, zombies included: call it again when they
- * were reaped, until 0. deep: their descendants too (what forks faster than it is killed). */
-unsigned stray_kill(stray_known known, void *ctx, bool deep);
+/* Kills every unknown child with its descendants and says how many children there were, zombies
+ * included: call it again when they were reaped, until 0. freeze: stops them first (what forks
+ * faster than it is killed). */
+unsigned stray_kill(stray_known known, void *ctx, bool freeze);
 
 #endif

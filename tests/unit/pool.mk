@@ -21,3 +21,15 @@ tests_unit_pool_worker_LDADD = core/pool/libsl-pool.la core/base/libsl-base.la
 tests_unit_sluice_pool_mutant_SOURCES = core/pool/main.c $(core_pool_libsl_poolmain_la_SOURCES)
 tests_unit_sluice_pool_mutant_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) -DSL_POOL_MUTANTS
 tests_unit_sluice_pool_mutant_LDADD = core/pool/libsl-pool.la core/base/libsl-base.la $(EVENT_LIBS)
+# Longer runs and figures; `make check` does a short one of each.
+check_PROGRAMS += tests/torture/kill_pool tests/torture/kill_worker_latency tests/bench/pool_hop
+pool_client_sources = tests/unit/pool_client.c tests/unit/pool_client.h core/pool/tree.c
+pool_client_libs = core/pool/libsl-pool.la core/base/libsl-base.la
+tests_torture_kill_pool_SOURCES = tests/torture/kill_pool.c $(pool_client_sources)
+tests_torture_kill_pool_LDADD = $(pool_client_libs)
+tests_torture_kill_worker_latency_SOURCES = tests/torture/kill_worker_latency.c $(pool_client_sources)
+tests_torture_kill_worker_latency_LDADD = $(pool_client_libs)
+tests_bench_pool_hop_SOURCES = tests/bench/pool_hop.c $(pool_client_sources)
+tests_bench_pool_hop_LDADD = $(pool_client_libs)
+TESTS += tests/torture/kill_pool.sh tests/torture/kill_worker_latency.sh
+EXTRA_DIST += tests/torture/kill_pool.sh tests/torture/kill_worker_latency.sh

@@ -43,6 +43,8 @@ void client_start_pool(struct pool_client *c, const char *option, const char *va
 
 	if (option != NULL && value == NULL)
 		argv[6] = NULL;
+	if (client_program == NULL)
+		client_program = getenv("SLUICE_TEST_POOL");
 	snprintf(program, sizeof(program), "%s/%s", build_dir,
 	    client_program != NULL ? client_program : "core/pool/sluice-pool");
 	must(pipe2(fds, O_CLOEXEC) == 0);

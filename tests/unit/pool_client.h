@@ -12,7 +12,8 @@
 
 #define CLIENT_WAIT_MS 10000
 
-extern const char *client_program; /* below the build folder; NULL: the real one */
+/* Below the build folder; NULL: SLUICE_TEST_POOL of the environment, else the real one. */
+extern const char *client_program;
 
 struct pool_client {
 	char dir[64]; /* temporary, holds state/ and core/worker/ */
