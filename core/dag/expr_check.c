@@ -160,8 +160,12 @@ static struct place check_step(struct expr_checker *c, const struct ast *a)
 	for (i = 0; i < s->n_steps; i++)
 		if (strcmp(s->steps[i], a->text) == 0)
 			return (struct place){JSON_OBJECT, NS_STEP};
-	(void)unknown(
-	    c, a, "this step does not need, directly or not, a step", s->steps, s->n_steps);
+	if (str_nearest(a->text, s->steps, s->n_steps) != NULL)
+		(void)unknown(c, a, "among the needs of this step is no", s->steps, s->n_steps);
+	else
+		(void)expr_check_fail(c, a->at,
+		    "the step \"%.64s\" is not among the needs of this one; add it to needs:",
+		    a->text);
 	return ANY_PLACE;
 }
 

@@ -2,7 +2,8 @@
  * their code.
  *
  * Format (written by core/worker/describe from the tables of sluice/plugin.h, read here):
- *   {"v":1,"plugins":[{"name":"sqlite","version":"0.1.0","file":"/…/sqlite.so","sha256":"<hex>","license":"…","home":"…",
+ *   {"v":1,"plugins":[{"name":"sqlite","version":"0.1.0","file":"/…/sqlite.so","sha256":"<hex>",
+ *     "license":"…","home":"…",
  *     "kinds":[{"type":"sqlite","doc":"One sentence.","needs":2,
  *       "roles":{"connection":{"caps":0,"options":[OPT…],"warehouse":true,"dialect":"sqlite"},
  *                "extract":{"caps":3,"options":[OPT…]},
@@ -12,16 +13,17 @@
  *    "problems":[{"file":"/…/bad.so","message":"…"}]}
  * A role that the kind lacks is absent. `needs` are the SLU_N_* bits, `caps` the role's own bits.
  * `promise` holds only the modes that the load can do: append replace merge replace_partition
- * delete_insert, each none at_least_once replace once. OPT =
- * {"name","type","doc","default","choices":["a","b"],"min","max","required":true,"templated":true,
- *          "deprecated":true,"identity":true,"needs":["other"],"excludes":["other"],"sub":[OPT…]}
+ * delete_insert, each none at_least_once replace once.
+ *   OPT = {"name","type","doc","default","choices":["a","b"],"min","max","required":true,
+ *          "templated":true,"deprecated":true,"identity":true,"needs":["other"],
+ *          "excludes":["other"],"sub":[OPT…]}
  * `type` is SLU_T_* in lower case: string bool int float bytes duration enum list map object secret
  * uri sql columns dataset instant. Everything but name and type may be absent: an empty text,
  * false, an empty list. default, min and max are texts as in the plugin's table; `choices`, `needs`
  * and `excludes` are its texts "a|b|c" split at `|` (blanks and commas split too). `sub`: the
- * members of an object; for list and map the first one is the element (its name does not matter). A
- * `uri` without a scheme is a path: relative to sluice.yaml in a connection, to the DAG file in a
- * step; the compiler makes it absolute. */
+ * members of an object; for list and map the first one is the element (its name is the word for it
+ * in messages). A `uri` without a scheme is a path: relative to sluice.yaml in a connection, to the
+ * DAG file in a step; the compiler makes it absolute. */
 #ifndef CORE_DAGFILE_CATALOG_H
 #define CORE_DAGFILE_CATALOG_H
 

@@ -1,9 +1,10 @@
 /* compile.c: one DAG file after the other, then all together; the plan's head and the check object.
  */
-#include "core/dagfile/compile_int.h"
+#include "core/dagfile/compile.h"
 
 #include "core/base/io.h"
 #include "core/base/mem.h"
+#include "core/dagfile/compile_int.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -71,7 +71,7 @@ static enum opt_type type_of(const struct json *opt)
 
 static const char *name_of(const struct yaml_node *n, const struct json *opt)
 {
-	return n->key != NULL ? n->key : json_get_str(opt, "name", "this");
+	return n->key != NULL ? n->key : json_get_str(opt, "name", "value");
 }
 
 static void wrong(const struct option_place *p, const struct yaml_node *n, const struct json *opt)
@@ -80,7 +80,8 @@ static void wrong(const struct option_place *p, const struct yaml_node *n, const
 
 	diag_error(p->d, n, "wrong-type",
 	    n->kind == YAML_NULL ? "give it a value or leave the key out" : t->cure,
-	    "\"%.80s\" must be %s, not %s", name_of(n, opt), t->words, yaml_kind_name(n));
+	    n->key != NULL ? "\"%.80s\" must be %s, not %s" : "each %.80s must be %s, not %s",
+	    name_of(n, opt), t->words, yaml_kind_name(n));
 }
 
 /* ---- bounds ---- */
@@ -425,8 +426,27 @@ static void unknown(
 	str_done(&hint);
 }
 
+static bool excludes(const struct json *opt, const char *name)
+{
+	const struct json *e;
+
+	for (e = json_first(json_get(opt, "excludes")); e != NULL; e = json_next(e))
+		if (strcmp(json_str(e, ""), name) == 0)
+			return true;
+	return false;
+}
+
+/* Of two that exclude each other the one further down reports it. */
+static bool said_by(
+    const struct json *options, const struct yaml_node *other, const struct yaml_node *n)
+{
+	bool below = other->line != n->line ? other->line > n->line : other->column > n->column;
+
+	return below && excludes(find(options, other->key), n->key);
+}
+
 static void check_together(const struct option_place *p, const struct option_list *given,
-    const struct yaml_node *n, const struct json *opt)
+    const struct yaml_node *n, const struct json *opt, const struct json *options)
 {
 	const struct json *o;
 	char hint[160];
@@ -438,10 +458,13 @@ static void check_together(const struct option_place *p, const struct option_lis
 		diag_error_key(p->d, n, "missing-key", hint, "\"%s\" needs \"%.80s\" beside it",
 		    n->key, json_str(o, ""));
 	}
-	for (o = json_first(json_get(opt, "excludes")); o != NULL; o = json_next(o))
-		if (given_find(given, json_str(o, "")) != NULL)
+	for (o = json_first(json_get(opt, "excludes")); o != NULL; o = json_next(o)) {
+		const struct yaml_node *other = given_find(given, json_str(o, ""));
+
+		if (other != NULL && !said_by(options, other, n))
 			diag_error_key(p->d, n, "conflicting-keys", "keep one of them",
-			    "\"%s\" and \"%.80s\" exclude each other", n->key, json_str(o, ""));
+			    "\"%s\" and \"%s\" exclude each other", other->key, n->key);
+	}
 	if (json_get_bool(opt, "deprecated", false))
 		diag_warn(p->d, n, "deprecated", json_get_str(opt, "doc", ""),
 		    "\"%s\" will go away", n->key);
@@ -457,13 +480,9 @@ static bool is_excluded(
 	for (e = json_first(json_get(opt, "excludes")); e != NULL; e = json_next(e))
 		if (given_find(given, json_str(e, "")) != NULL)
 			return true;
-	for (i = 0; i < given->n; i++) {
-		const struct json *o = find(options, given->v[i]->key);
-
-		for (e = json_first(json_get(o, "excludes")); e != NULL; e = json_next(e))
-			if (strcmp(json_str(e, ""), name) == 0)
-				return true;
-	}
+	for (i = 0; i < given->n; i++)
+		if (excludes(find(options, given->v[i]->key), name))
+			return true;
 	return false;
 }
 
@@ -512,7 +531,7 @@ void options_write(const struct option_place *p, const struct option_list *given
 			unknown(p, given->v[i], options);
 			continue;
 		}
-		check_together(p, given, given->v[i], opt);
+		check_together(p, given, given->v[i], opt, options);
 		jw_key(w, given->v[i]->key);
 		take(p, given->v[i], opt, w);
 	}

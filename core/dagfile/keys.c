@@ -245,6 +245,11 @@ static void text_error(
 		choice_error(d, n, key);
 		return;
 	}
+	if (WORDS[i].bit == K_ZONE) {
+		diag_error(
+		    d, n, "bad-zone", WORDS[i].cure, "no time zone is called \"%.80s\"", n->text);
+		return;
+	}
 	if (err->code != 0) {
 		diag_error(d, n, WORDS[i].code, WORDS[i].cure, "%s", err->text);
 		return;
@@ -300,7 +305,9 @@ static void wrong_type(struct diags *d, struct yaml_node *n, const struct key *k
 		    "write {file: secrets/NAME}, {credential: NAME} or {env: NAME}",
 		    "a secret may not stand in the file itself");
 	else
-		diag_error(d, n, code, hint, "%s%s%s must be %s, not %s",
+		diag_error(d, n, code, hint,
+		    n->kind == YAML_NULL ? "%s%s%s is empty; it must be %s"
+					 : "%s%s%s must be %s, not %s",
 		    n->key != NULL ? "\"" : "", n->key != NULL ? n->key : "this",
 		    n->key != NULL ? "\"" : "", str_peek(&want), yaml_kind_name(n));
 	str_done(&want);
@@ -401,7 +408,7 @@ static void check_object(
 	for (c = n->first; c != NULL; c = c->next) {
 		const struct key *key = keys_find(k, c->key);
 
-		if (key == NULL && k->role == NULL)
+		if (key == NULL && k->role == NULL && strcmp(c->key, "<<") != 0)
 			unknown_key(d, c, k);
 		if (key == NULL)
 			continue;

@@ -15,6 +15,7 @@
 struct yaml_doc {
 	struct yaml_node *root; /* borrowed from all */
 	struct yaml_node *all;	/* owned */
+	bool broken;
 };
 
 struct reader {
@@ -150,8 +151,8 @@ static const char *cure(const char *problem, char at)
 		return "inside { } and [ ] texts with ${…}, commas or brackets need quotes; else a "
 		       "comma or bracket is missing";
 	if (strstr(problem, "expected key") != NULL || strstr(problem, "'-' indicator") != NULL)
-		return "check the indentation: members of one map, and of one list, begin in the "
-		       "same column";
+		return "members of one map, and of one list, begin in the same column; or a quote "
+		       "further up is not closed";
 	if (strstr(problem, "expected ':'") != NULL)
 		return "a key is followed by a colon and a blank: key: value";
 	if (strstr(problem, "unexpected end of stream") != NULL)
@@ -353,6 +354,28 @@ static void take_scalar(struct reader *r, const yaml_event_t *e)
 	    style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
+/* Stands for nothing, so that the rest of the file is read too. */
+static void take_alias(struct reader *r, const yaml_event_t *e)
+{
+	struct yaml_node *n;
+
+	diag_at(r->d, line_of(e->start_mark), column_of(e->start_mark), "", false, "no-anchors",
+	    "a text that begins with * needs quotes, as in cron: \"* * * * *\"; defaults: and "
+	    "foreach save "
+	    "repetition",
+	    "aliases (*%.80s) are not allowed", (const char *)e->data.alias.anchor);
+	if (key_is_due(r)) {
+		r->stop = true;
+		return;
+	}
+	n = new_node(r, e);
+	if (n == NULL)
+		return;
+	n->text = mem_strdup("");
+	n->bad = true;
+	attach(r, n);
+}
+
 static void open_node(struct reader *r, const yaml_event_t *e, enum yaml_kind kind)
 {
 	struct yaml_node *n;
@@ -385,11 +408,7 @@ static void take_event(struct reader *r, const yaml_event_t *e, bool *ret_end)
 			    "a file holds one document, a second one begins here");
 		break;
 	case YAML_ALIAS_EVENT:
-		stop_at(r, e->start_mark, "no-anchors",
-		    "defaults: and foreach save repetition; a text that begins with * needs "
-		    "quotes, "
-		    "as in cron: \"* * * * *\"",
-		    "aliases (*name) are not allowed");
+		take_alias(r, e);
 		break;
 	case YAML_SCALAR_EVENT:
 		take_scalar(r, e);
@@ -422,11 +441,13 @@ static void read_events(struct reader *r, const char *text, size_t n)
 	while (!end && !r->stop) {
 		if (!yaml_parser_parse(&r->parser, &e)) {
 			syntax_error(r, text, n);
+			r->stop = true;
 			break;
 		}
 		take_event(r, &e, &end);
 		yaml_event_delete(&e);
 	}
+	r->doc->broken = r->stop;
 	while (r->depth > 0)
 		mem_free(r->key[--r->depth]);
 }
@@ -540,7 +561,7 @@ void yaml_doc_free(struct yaml_doc *doc)
 
 struct yaml_node *yaml_doc_root(const struct yaml_doc *doc)
 {
-	return doc != NULL ? doc->root : NULL;
+	return doc != NULL && !doc->broken ? doc->root : NULL;
 }
 
 /* ---- reading ---- */

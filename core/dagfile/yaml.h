@@ -42,8 +42,10 @@ struct yaml_doc;
 
 /* Always gives a document (NULL only where there is no root at all, with an error reported). */
 struct yaml_doc *yaml_doc_parse(const char *text, size_t n, struct diags *d);
-void yaml_doc_free(struct yaml_doc *doc);		     /* accepts NULL */
-struct yaml_node *yaml_doc_root(const struct yaml_doc *doc); /* NULL where nothing could be read */
+void yaml_doc_free(struct yaml_doc *doc); /* accepts NULL */
+/* NULL where nothing could be read, or not to the end: what is missing then would look like more
+ * errors. */
+struct yaml_node *yaml_doc_root(const struct yaml_doc *doc);
 
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key); /* NULL-safe */
 const char *yaml_kind_name(const struct yaml_node *n); /* "a text", "a list" …, for messages */
