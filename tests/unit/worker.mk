@@ -4,6 +4,7 @@ TESTS += tests/unit/test_worker
 tests_unit_test_worker_SOURCES = \
 	tests/unit/worker_rig.c tests/unit/worker_rig.h \
 	tests/unit/test_worker_pipeline.c \
+	tests/unit/test_worker_serve.c \
 	tests/unit/test_worker_task.c
 tests_unit_test_worker_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_worker_LDADD = core/worker/libsl-worker.la core/dagfile/libsl-dagfile.la core/pool/libsl-pool.la core/dag/libsl-dag.la \

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static slu_rc fail(slu_err *err, slu_rc rc, const char *code, const char *message)
@@ -656,6 +658,48 @@ static slu_rc make_children(struct task *t)
 	return SLU_OK;
 }
 
+static void put_errno(struct task *t, const char *key, int failed)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", failed ? errno : 0);
+	t->host->output(t->run, key, text);
+}
+
+/* What the sandbox lets through, as errno values. */
+static slu_rc try_all(struct task *t)
+{
+	const char *path = t->host->get_str(t->run, "path");
+	char scratch[512];
+	FILE *f;
+	int fd;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	put_errno(t, "fork", pid < 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	put_errno(t, "inet", fd < 0);
+	close(fd);
+	put_errno(t, "ptrace", syscall(SYS_ptrace, 0, 0, 0, 0) < 0);
+	f = fopen(path, "w");
+	put_errno(t, "write", f == NULL);
+	if (f != NULL)
+		fclose(f);
+	f = fopen("/etc/shadow", "r");
+	put_errno(t, "shadow", f == NULL);
+	if (f != NULL)
+		fclose(f);
+	if (t->host->scratch_dir(t->run, scratch, sizeof(scratch) - 8) != SLU_OK)
+		return SLU_E_INTERNAL;
+	memcpy(scratch + strlen(scratch), "/file", 6);
+	f = fopen(scratch, "w");
+	put_errno(t, "scratch", f == NULL);
+	if (f != NULL)
+		fclose(f);
+	return SLU_OK;
+}
+
 static slu_rc task_run_all(void *st, slu_err *err)
 {
 	struct task *t = st;
@@ -666,6 +710,10 @@ static slu_rc task_run_all(void *st, slu_err *err)
 		return use_session(t, err);
 	if (is(what, "children"))
 		return make_children(t);
+	if (is(what, "try"))
+		return try_all(t);
+	if (is(what, "wait"))
+		return t->host->sleep_ms(t->run, 30000);
 	if (is(what, "rate"))
 		return t->host->rate(t->run, "store", 30) == SLU_OK
 			   ? t->host->rate(t->run, "store", 5)
@@ -694,9 +742,10 @@ static const slu_opt task_options[] = {{.name = "do", .type = SLU_T_STRING, .doc
     {.name = "size", .type = SLU_T_BYTES, .doc = "A size."},
     {.name = "nested", .type = SLU_T_MAP, .doc = "Deep."},
     {.name = "with_default", .type = SLU_T_INT, .def = "42", .doc = "A default."},
+    {.name = "path", .type = SLU_T_URI, .doc = "A file."},
     {.name = "password", .type = SLU_T_SECRET, .doc = "A secret."}};
 static const slu_task task = {.size = sizeof(slu_task),
-    .options = {6, sizeof(slu_opt), task_options},
+    .options = {7, sizeof(slu_opt), task_options},
     .open = task_open,
     .run = task_run_all,
     .close = task_close};
@@ -725,7 +774,7 @@ static slu_rc remote_poll(void *st, const char *handle, slu_poll *p, slu_err *er
 }
 
 static const slu_task remote = {.size = sizeof(slu_task),
-    .options = {6, sizeof(slu_opt), task_options},
+    .options = {7, sizeof(slu_opt), task_options},
     .open = task_open,
     .submit = remote_submit,
     .poll = remote_poll,
