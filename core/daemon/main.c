@@ -156,7 +156,11 @@ static int take_option(struct options *o, int c, const char *value)
 		fputs(usage, stdout);
 		return EXIT_CODE_OK;
 	case OPT_VERSION:
+#ifdef SL_FAULT_INJECTION
+		puts("sluiced " SL_VERSION " fault-injection");
+#else
 		puts("sluiced " SL_VERSION);
+#endif
 		return EXIT_CODE_OK;
 	default:
 		fputs("try: sluiced --help\n", stderr);

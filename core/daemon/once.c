@@ -114,8 +114,8 @@ static void tell_step(struct once *x, const struct effect *e)
 
 	if (!v || run_get(v, e->step.run, &run) != 0 || step_get(v, &e->step, &s) != 0 ||
 	    v->plan(v->ctx, run.plan, &plan, NULL) != 0 || s.step >= plan->n_steps ||
-	    s.state == STEP_WAITING || s.state == STEP_READY)
-		goto out;
+	    e->state == STEP_WAITING || e->state == STEP_READY || e->state != s.state)
+		goto out; /* passed through within one commit */
 	name = plan->steps[s.step].name;
 	printf("%s  %s%s%s%s  %s", clock_format(clock_wall(), now), name, s.item ? "[" : "",
 	    s.item_key, s.item ? "]" : "", step_state_name(s.state));

@@ -325,6 +325,7 @@ static int batch_run(struct writer *w, struct batch *b)
 	if (crash_mutant("ack-early")) { /* the planted bug: results leave before their commit */
 		batch_post(w, b);
 		posted = true;
+		usleep(3000); /* time enough for them to get out */
 	}
 	points_pass(points, 0);
 	rc = commit_timed(w, jobs);

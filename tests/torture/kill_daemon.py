@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""kill_daemon: kill -9 of sluiced at named points of every transaction and at random moments, while clients post
+events (a third of them repeated) and steps of 0-3 s run in the real pool and workers.
+
+Checked at the end: acknowledged events lost 0, runs doubled 0, steps begun twice 0, outcomes lost 0, log lines lost 0,
+every run ended, fsck clean. Not covered: death of pool or worker, power loss.
+
+usage: kill_daemon.py BUILD [--cycles N] [--seed N] [--mutant NAME] [--self-test] [--keep]
+--mutant plants a bug (a build with --enable-fault-injection only) and expects to find it.
+"""
+import argparse, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+
+POINTS = [f"{name}-{side}-commit" for name in
+          ("T1", "T4", "DISPATCH", "JUDGE") for side in ("before", "after")] + \
+         ["handover-before-send", "handover-after-send", "ack-before-send", "ack-after-send", "hello-after-send"]
+CONFIG = """\
+deployment: torture
+state: state
+dags: dags
+workers: 12
+hooks:
+  in: {scheme: none, id_header: X-Id}
+"""
+STEP = 'echo "$SLUICE_RUN $SLUICE_STEP begin" >> "%(out)s"; for i in 1 2 3 4 5; do echo "line $i"; done; ' \
+       'sleep %(sleep)s; echo "line 6"; echo "$SLUICE_RUN $SLUICE_STEP end" >> "%(out)s"'
+LINES = 6
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def ask(path, method, target, body=None, headers=None, timeout=5):
+    c = Unix(path, timeout)
+    try:
+        c.request(method, target, body, headers or {})
+        r = c.getresponse()
+        data = r.read()
+        return r.status, json.loads(data) if data[:1] in (b"{", b"[") else data
+    finally:
+        c.close()
+
+
+class Torture:
+    def __init__(self, build, seed, mutant):
+        self.build, self.mutant = os.path.abspath(build), mutant
+        self.random = random.Random(seed)
+        self.dir = tempfile.mkdtemp(prefix="sluice-torture-")
+        self.socket = self.dir + "/state/sluice.sock"
+        self.out = self.dir + "/out"
+        self.acked, self.lock, self.stop = {}, threading.Lock(), False
+        self.sent = self.repeats = self.crashes = self.points = 0
+        self.problems = []
+        version = subprocess.run([self.program("sluiced"), "--version"], capture_output=True, text=True).stdout
+        self.injects = "fault-injection" in version
+        if mutant and not self.injects:
+            sys.exit("kill_daemon: --mutant needs a build with --enable-fault-injection")
+        self.write_files()
+
+    def program(self, name):
+        return f"{self.build}/core/daemon/{name}"
+
+    def write_files(self):
+        os.mkdir(self.dir + "/dags")
+        with open(self.dir + "/sluice.yaml", "w") as f:
+            f.write(CONFIG)
+        steps = {}
+        for dag, sleeps in (("fast", ("0", "0.01", "0")), ("slow", ("0.3", "1", "3"))):
+            steps = {}
+            for i, name in enumerate("abc"):
+                steps[name] = {"task": {"plugin": "exec", "shell": STEP % {"out": self.out, "sleep": sleeps[i]}}}
+                if i:
+                    steps[name]["needs"] = [chr(ord(name) - 1)]
+            text = {"dag": dag, "concurrency": {"max_runs": 100},
+                    "triggers": {"hook": {"webhook": "in", "body": {"dag": {"type": "string", "required": True}},
+                                          "where": "${event.body.dag == '%s'}" % dag}}, "steps": steps}
+            with open(f"{self.dir}/dags/{dag}.json", "w") as f:
+                json.dump(text, f)
+
+    # ---- clients ----
+
+    def post(self, event):
+        dag = "slow" if event % 12 == 0 else "fast"
+        status, reply = ask(self.socket, "POST", "/hooks/in", json.dumps({"dag": dag}),
+                            {"Content-Type": "application/json", "X-Id": f"e{event}"})
+        if status in (200, 202):
+            with self.lock:
+                self.acked.setdefault(event, []).append((reply["event"], tuple(reply["runs"])))
+        return status in (200, 202)
+
+    def client(self, number):
+        r, event = random.Random(number), number
+        while not self.stop:
+            try:
+                done = self.post(event)
+            except (OSError, http.client.HTTPException, ValueError, KeyError):
+                done = False
+            with self.lock:
+                self.sent += 1
+            if done and r.random() < 0.3 and not self.stop:
+                with self.lock:
+                    self.repeats += 1
+                continue  # once more, as a sender does that lost the reply
+            if done:
+                event += 4
+            time.sleep(0.05 if done else 0.02)
+
+    # ---- the daemon ----
+
+    def start(self, crash=None, plain=False):
+        env = dict(os.environ, SLUICE_BUILD_DIR=self.build)
+        if self.mutant and not plain:
+            env["SLUICE_MUTANT"] = self.mutant
+        if crash:
+            env["SLUICE_CRASH_AT"] = crash
+        with open(self.dir + "/log", "ab") as log:
+            return subprocess.Popen([self.program("sluiced"), "-c", self.dir + "/sluice.yaml"], env=env, stderr=log,
+                                    stdout=log, cwd=self.dir)
+
+    def ready(self, p, seconds=10):
+        until = time.time() + seconds
+        while time.time() < until and p.poll() is None:
+            try:
+                if ask(self.socket, "GET", "/readyz")[0] == 200:
+                    return True
+            except OSError:
+                pass
+            time.sleep(0.01)
+        return False
+
+    def cycle(self):
+        point = None
+        if self.injects and self.random.random() < 0.6:
+            point = f"{self.random.choice(POINTS)}:{self.random.choice((1, 1, 1, 2, 4))}"
+        p = self.start(point)
+        try:
+            p.wait(self.random.uniform(0.05, 0.5) if not point else self.random.uniform(0.3, 0.9))
+            self.points += 1
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+        self.crashes += 1
+        if p.returncode != -signal.SIGKILL:
+            self.problems.append(f"the daemon ended by itself with {p.returncode}")
+
+    # ---- the end ----
+
+    def list_all(self, noun):
+        out, after = [], ""
+        while after is not None:
+            status, reply = ask(self.socket, "GET", f"/v1/{noun}?limit=1000" + (f"&after={after}" if after else ""),
+                                timeout=30)
+            assert status == 200, reply
+            out += reply[noun]
+            after = reply["next"]
+        return out
+
+    def wait_for_runs(self, seconds=120):
+        until = time.time() + seconds
+        while time.time() < until:
+            open_runs = [r for r in self.list_all("runs") if r["state"] in ("queued", "running")]
+            if not open_runs:
+                return
+            time.sleep(0.2)
+        self.problems.append(f"{len(open_runs)} runs never ended, e.g. {open_runs[0]['id']}")
+
+    def check_events(self, runs):
+        events = self.list_all("events")
+        by_id, of_event = {}, {}
+        for e in events:
+            if e["verdict"] != "duplicate":
+                by_id.setdefault(e["external_id"], []).append(e)
+        for r in runs:
+            for e in r["trigger"]["events"]:
+                of_event.setdefault(e, []).append(r["id"])
+        ids = {r["id"] for r in runs}
+        lost = [e for e, replies in self.acked.items()
+                if f"e{e}" not in by_id or any(run not in ids for _, rs in replies for run in rs)]
+        doubled = [k for k, v in by_id.items() if len(v) > 1] + [e for e, v in of_event.items() if len(v) > 1]
+        changed = [e for e, replies in self.acked.items() if len(set(replies)) > 1]
+        for name, what in (("acknowledged events lost", lost), ("runs doubled", doubled),
+                           ("repeats answered otherwise", changed)):
+            if what:
+                self.problems.append(f"{name}: {len(what)}, e.g. {what[0]}")
+        return len(by_id)
+
+    def check_steps(self, runs):
+        begun, ended = {}, set()
+        with open(self.out) as f:
+            for line in f:
+                run, step, what = line.split()
+                if what == "begin":
+                    begun[run, step] = begun.get((run, step), 0) + 1
+                else:
+                    ended.add((run, step))
+        twice = [k for k, n in begun.items() if n > 1]
+        lost = [r["id"] for r in runs if r["state"] != "succeeded"]
+        never = [(r["id"], s) for r in runs if r["state"] == "succeeded" for s in "abc" if (r["id"], s) not in ended]
+        short = []
+        for r in runs:
+            for s in "abc":
+                try:
+                    with open(f"{self.dir}/state/logs/{r['dag']}/{r['id']}/{s}.1.log") as f:
+                        if f.read().count("line ") != LINES:
+                            short.append((r["id"], s))
+                except OSError:
+                    short.append((r["id"], s))
+        for name, what in (("steps begun twice", twice), ("outcomes lost", lost),
+                           ("steps succeeded that never ran to their end", never),
+                           ("logs short of lines", [] if lost else short)):
+            if what:
+                self.problems.append(f"{name}: {len(what)}, e.g. {what[0]}")
+        return len(begun)
+
+    def fsck(self):
+        r = subprocess.run([self.program("sluiced"), "-c", self.dir + "/sluice.yaml", "--fsck"], capture_output=True,
+                           text=True, env=dict(os.environ, SLUICE_BUILD_DIR=self.build))
+        if r.returncode != 0:
+            self.problems.append(f"fsck: {r.returncode}: {(r.stdout + r.stderr)[:300]}")
+
+    def finish(self):
+        p = self.start(plain=True)
+        if not self.ready(p):
+            self.problems.append("the last daemon did not get ready")
+        else:
+            self.wait_for_runs()
+            runs = self.list_all("runs")
+            n_events, n_steps = self.check_events(runs), self.check_steps(runs)
+            print(f"  {self.crashes} crashes ({self.points} at a named point), {self.sent} posts, "
+                  f"{self.repeats} deliberate repeats, {len(self.acked)} events acknowledged, {n_events} stored, "
+                  f"{len(runs)} runs, {n_steps} steps")
+        p.terminate()
+        p.wait(20)
+        self.fsck()
+        subprocess.run([f"{self.build}/core/cli/sluice", "-c", self.dir + "/sluice.yaml", "shutdown", "--cancel"],
+                       capture_output=True, env=dict(os.environ, SLUICE_BUILD_DIR=self.build))
+
+    def run(self, cycles):
+        threads = [threading.Thread(target=self.client, args=(i,), daemon=True) for i in range(4)]
+        p = self.start(plain=True)  # once in peace, so that the plans are there
+        if not self.ready(p):
+            self.problems.append("the first daemon did not get ready")
+            return
+        p.kill()
+        p.wait()
+        for t in threads:
+            t.start()
+        for n in range(cycles):
+            self.cycle()
+            if self.problems:
+                break
+            if n % 100 == 99:
+                self.fsck()
+        self.stop = True
+        for t in threads:
+            t.join()
+        self.finish()
+
+
+def one(args, mutant, cycles):
+    t = Torture(args.build, args.seed, mutant)
+    try:
+        t.run(cycles)
+    finally:
+        if args.keep or (t.problems and not mutant):
+            print(f"  kept: {t.dir}")
+        else:
+            shutil.rmtree(t.dir, ignore_errors=True)
+    return t
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("build")
+    a.add_argument("--cycles", type=int, default=300)
+    a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--mutant")
+    a.add_argument("--self-test", action="store_true")
+    a.add_argument("--keep", action="store_true")
+    args = a.parse_args()
+    failed = False
+    mutants = [args.mutant] if args.mutant else ["ack-early", "drop-outcome"] if args.self_test else []
+    for mutant in mutants:
+        print(f"kill_daemon: mutant {mutant}")
+        t = one(args, mutant, min(args.cycles, 60))
+        print(f"  {'found: ' + t.problems[0] if t.problems else 'NOT FOUND: the harness is blind'}")
+        failed = failed or not t.problems
+    if not args.mutant:
+        print(f"kill_daemon: seed {args.seed}, {args.cycles} cycles")
+        t = one(args, None, args.cycles)
+        for problem in t.problems:
+            print(f"  FAILED: {problem}")
+        failed = failed or bool(t.problems)
+    print("kill_daemon:", "FAILED" if failed else "ok")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
