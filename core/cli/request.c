@@ -63,7 +63,8 @@ int cli_try(struct cli *cli, const char *method, const char *path, const char *b
 		rc = client_new(cli, &cli->client, &err);
 	if (rc == 0)
 		rc = client_exchange(cli->client, method, path, body, &status, &out, &err);
-	if (rc == 0 && out.len > 0)
+	/* /readyz and /livez answer in plain text. */
+	if (rc == 0 && (str_peek(&out)[0] == '{' || str_peek(&out)[0] == '['))
 		rc = json_parse(str_peek(&out), out.len, 64u << 20, &j, &err);
 	str_done(&out);
 	if (rc)
