@@ -172,21 +172,23 @@ static void rest(struct http *h, int why)
 	evtimer_add(&h->accept_retry, &wait);
 }
 
-/* At the cap the connection that idled longest makes room. */
-static bool make_room(struct http *h)
+/* At the cap the connection that idled longest makes room; where none idles nobody is let in. */
+static bool has_room(struct http *h)
 {
-	struct conn *old;
-
-	if (h->n_conns < h->lim.max_conns)
+	if (h->n_conns < h->lim.max_conns || !TAILQ_EMPTY(&h->lists[LIST_IDLE]))
 		return true;
-	old = TAILQ_FIRST(&h->lists[LIST_IDLE]);
-	if (old == NULL) {
-		listen_pause(h);
-		return false;
-	}
+	listen_pause(h);
+	return false;
+}
+
+static void make_room(struct http *h)
+{
+	struct conn *old = TAILQ_FIRST(&h->lists[LIST_IDLE]);
+
+	if (h->n_conns < h->lim.max_conns || old == NULL)
+		return;
 	h->stats.evicted++;
 	conn_close(old);
-	return true;
 }
 
 static bool accept_one(struct listener *l)
@@ -196,7 +198,7 @@ static bool accept_one(struct listener *l)
 	struct peer peer = {0};
 	int on = 1;
 
-	if (!make_room(l->h))
+	if (!has_room(l->h))
 		return false;
 	int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
@@ -204,6 +206,7 @@ static bool accept_one(struct listener *l)
 			rest(l->h, errno);
 		return errno == EINTR || errno == ECONNABORTED;
 	}
+	make_room(l->h);
 	if (l->is_unix) {
 		identify_unix(l, fd, &peer);
 	} else {
