@@ -29,6 +29,8 @@
 #define EVENT_MAX (4u << 20)
 #define TAILS_MAX 64
 #define LAST_ID_MAX 64
+#define LOOK_AHEAD 64	   /* references */
+#define LINE_MAX_HELD 4096 /* bytes of a line without end that are waited for */
 
 struct ref {
 	uint8_t kind; /* enum effect_kind */
@@ -389,8 +391,23 @@ static void send_log(
 	send_event(k, "log", 0);
 }
 
-/* One piece of one log; cut behind its last line, so that no character is cut either. true: it got
- * on. */
+/* How much of a piece is sent now: whole lines, or, of a line that does not end, whole characters.
+ */
+static size_t sendable(const struct str *text, bool more)
+{
+	const char *nl = memrchr(str_peek(text), '\n', text->len);
+	size_t n = text->len;
+
+	if (!more || nl != NULL)
+		return nl != NULL && more ? (size_t)(nl - text->s) + 1 : n;
+	if (n < LINE_MAX_HELD)
+		return 0;
+	while (n > 0 && ((unsigned char)text->s[n - 1] & 0xc0) == 0x80)
+		n--;
+	return n > 1 && (unsigned char)text->s[n - 1] >= 0xc0 ? n - 1 : text->len;
+}
+
+/* One piece of one log. true: it got on. */
 static bool pump_tail(const struct view *v, struct client *k, struct tail *t, bool *ret_over)
 {
 	enum tail_state state = tail_look(v, t);
@@ -400,14 +417,13 @@ static bool pump_tail(const struct view *v, struct client *k, struct tail *t, bo
 
 	str_init(&text, 2 * TAIL_PIECE);
 	*ret_over = tail_read(k->s->h, t, &text, &offset, &err) != 0;
-	bool got = !*ret_over && text.len > 0;
+	size_t keep = *ret_over ? 0 : sendable(&text, state == TAIL_MORE);
+	bool got = keep > 0;
+	if (!*ret_over && keep < text.len) {
+		t->offset -= text.len - keep;
+		text.len = keep;
+	}
 	if (got) {
-		const char *nl = memrchr(text.s, '\n', text.len);
-		size_t keep = nl != NULL ? (size_t)(nl - text.s) + 1 : text.len;
-		if (text.len - keep < text.len && state == TAIL_MORE) {
-			t->offset -= text.len - keep;
-			text.len = keep;
-		}
 		send_log(k, t, offset, &text);
 	} else if (!*ret_over && state == TAIL_NEXT) {
 		tail_next(t);
@@ -444,6 +460,21 @@ static void say_hello(struct client *k)
 	conn_write(k->conn, line, (size_t)n);
 }
 
+/* The same thing stands in the ring again, close by: what is rendered now would be rendered then.
+ */
+static bool comes_again(const struct stream *s, uint64_t id)
+{
+	const struct ref *a = &s->ring[id % s->size];
+
+	for (uint64_t i = id + 1; i < s->next && i <= id + LOOK_AHEAD; i++) {
+		const struct ref *b = &s->ring[i % s->size];
+		if (a->kind == b->kind && a->id == b->id && a->step.run == b->step.run &&
+		    a->step.step == b->step.step && a->step.item == b->step.item)
+			return true;
+	}
+	return false;
+}
+
 static void client_fill(struct conn *c, void *arg)
 {
 	static const struct timeval wait = {.tv_usec = TAIL_POLL_MS * 1000};
@@ -460,7 +491,8 @@ static void client_fill(struct conn *c, void *arg)
 	while (k->pos < s->next && c->out.len - c->out_at < FILL_BYTES) {
 		uint64_t id = k->pos++;
 		struct ref r = s->ring[id % s->size];
-		send_ref(v, k, &r, id);
+		if (!comes_again(s, id))
+			send_ref(v, k, &r, id);
 	}
 	bool more = pump_tails(v, k);
 	s->h->env.view_end(s->h->env.arg);

@@ -10,6 +10,8 @@ tests_unit_test_http_SOURCES = tests/unit/http_rig.c tests/unit/http_rig.h \
 	tests/unit/test_http_request.c \
 	tests/unit/test_http_route.c \
 	tests/unit/test_http_smuggle.c \
+	tests/unit/test_http_stream.c \
+	tests/unit/test_http_tail.c \
 	tests/unit/test_http_vet.c
 tests_unit_test_http_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_http_LDADD = core/http/libsl-http.la core/store/libsl-store.la core/sched/libsl-sched.la \

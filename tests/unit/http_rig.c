@@ -4,6 +4,7 @@
 #include "core/base/hash.h"
 #include "core/base/io.h"
 #include "core/base/mem.h"
+#include "core/sched/key.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -20,40 +21,172 @@ static wall_us rig_wall(void)
 	return the_rig->now;
 }
 
-static int view_no_get(void *ctx, enum table t, struct slice key, struct slice *ret)
+static int key_order(const struct rig_row *row, struct slice k)
+{
+	size_t n = row->key_n < k.n ? row->key_n : k.n;
+	int c = n > 0 ? memcmp(row->key, k.p, n) : 0;
+
+	return c != 0 ? c : row->key_n < k.n ? -1 : row->key_n > k.n;
+}
+
+static int give(const struct rig_row *row, struct slice *ret_key, struct slice *ret)
+{
+	if (row == NULL)
+		return ERR_NOT_FOUND;
+	if (ret_key != NULL)
+		*ret_key = (struct slice){row->key, row->key_n};
+	*ret = (struct slice){row->value, row->value_n};
+	return 0;
+}
+
+static int rig_get(void *ctx, enum table t, struct slice key, struct slice *ret)
 {
 	struct rig *r = ctx;
 
 	cr_assert(r->view_open, "read outside of a snapshot");
 	for (size_t i = 0; i < r->n_rows; i++) {
-		if (r->rows[i].table == t && r->rows[i].key_n == key.n &&
-		    memcmp(r->rows[i].key, key.p, key.n) == 0) {
-			*ret = (struct slice){r->rows[i].value, r->rows[i].value_n};
-			return 0;
-		}
+		if (r->rows[i].table == t && key_order(&r->rows[i], key) == 0)
+			return give(&r->rows[i], NULL, ret);
 	}
 	return ERR_NOT_FOUND;
 }
 
-static int view_no_next(
-    void *ctx, enum table t, struct slice from, bool after, struct slice *k, struct slice *v)
+static int rig_next(void *ctx, enum table t, struct slice from, bool after, struct slice *ret_key,
+    struct slice *ret)
 {
-	(void)ctx, (void)t, (void)from, (void)after, (void)k, (void)v;
-	return ERR_NOT_FOUND;
+	struct rig *r = ctx;
+	const struct rig_row *best = NULL;
+
+	for (size_t i = 0; i < r->n_rows; i++) {
+		const struct rig_row *row = &r->rows[i];
+		int c = key_order(row, from);
+		if (row->table != t || c < 0 || (c == 0 && after))
+			continue;
+		if (best == NULL || key_order(row, (struct slice){best->key, best->key_n}) < 0)
+			best = row;
+	}
+	return give(best, ret_key, ret);
 }
 
-static int view_no_prev(
-    void *ctx, enum table t, struct slice before, struct slice *k, struct slice *v)
+static int rig_prev(
+    void *ctx, enum table t, struct slice before, struct slice *ret_key, struct slice *ret)
 {
-	(void)ctx, (void)t, (void)before, (void)k, (void)v;
-	return ERR_NOT_FOUND;
+	struct rig *r = ctx;
+	const struct rig_row *best = NULL;
+
+	for (size_t i = 0; i < r->n_rows; i++) {
+		const struct rig_row *row = &r->rows[i];
+		if (row->table != t || (before.n > 0 && key_order(row, before) >= 0))
+			continue;
+		if (best == NULL || key_order(row, (struct slice){best->key, best->key_n}) > 0)
+			best = row;
+	}
+	return give(best, ret_key, ret);
 }
 
-static int view_no_plan(
+static int rig_plan(
     void *ctx, const uint8_t sha[HASH_SHA256_BYTES], const struct plan **ret, struct err *err)
 {
-	(void)ctx, (void)sha, (void)ret, (void)err;
-	return ERR_NOT_FOUND;
+	struct rig *r = ctx;
+
+	(void)sha, (void)err;
+	*ret = r->plan;
+	return r->plan != NULL ? 0 : ERR_NOT_FOUND;
+}
+
+static struct rig_row *row_for(struct rig *r, enum table t, const struct key *k)
+{
+	for (size_t i = 0; i < r->n_rows; i++) {
+		if (r->rows[i].table == t &&
+		    key_order(&r->rows[i], (struct slice){k->b, k->n}) == 0)
+			return &r->rows[i];
+	}
+	cr_assert_lt(r->n_rows, sizeof(r->rows) / sizeof(r->rows[0]));
+	struct rig_row *row = &r->rows[r->n_rows++];
+	memset(row, 0, sizeof(*row));
+	row->table = t;
+	memcpy(row->key, k->b, k->n);
+	row->key_n = k->n;
+	return row;
+}
+
+static const char plan_text[] =
+    "{\"v\":1,\"dag\":\"shop\",\"description\":\"\",\"owner\":\"\",\"timezone\":\"Asia/"
+    "Tokyo\",\"params\":[],"
+    "\"triggers\":[],\"max_runs\":1,\"overlap\":\"queue\",\"run_timeout_ms\":-1,\"queue_timeout_"
+    "ms\":-1,"
+    "\"late_after_ms\":-1,\"priority\":0,\"on_success\":[],\"on_failure\":[],\"on_exit\":[],"
+    "\"steps\":[{\"name\":\"load\",\"kind\":\"task\",\"needs\":[],\"when\":\"all_success\","
+    "\"retry\":{\"attempts\":1,"
+    "\"delay_ms\":30000,\"backoff\":2,\"jitter\":0.2,\"max_delay_ms\":600000,\"classes\":["
+    "\"transient\"]},"
+    "\"timeout_ms\":-1,\"grace_ms\":10000,\"priority\":0,\"allow_failure\":false,\"on_lost\":"
+    "\"retry\","
+    "\"isolate\":\"kept\",\"privileges\":\"drop\",\"exclusive\":false,\"connections\":[],"
+    "\"plugins\":[\"noop\"],"
+    "\"needs_mask\":0,\"task\":{\"plugin\":\"noop\",\"type\":\"noop\",\"options\":{}}}],"
+    "\"datasets\":{},"
+    "\"promise\":\"none\"}";
+
+void rig_put_run(
+    struct rig *r, uint64_t run, enum run_state state, enum step_state step, uint32_t attempt)
+{
+	struct run_rec rec = {.no = run,
+	    .dag_no = 1,
+	    .state = state,
+	    .dag = "shop",
+	    .trigger = TRIGGER_MANUAL,
+	    .n_steps = 1,
+	    .window_start = TIME_NONE,
+	    .window_end = TIME_NONE,
+	    .logical_time = RIG_NOW,
+	    .queued_at = RIG_NOW,
+	    .started_at = RIG_NOW,
+	    .ended_at = run_state_ended(state) ? RIG_NOW : TIME_NONE};
+	struct step_rec srec = {.run = run,
+	    .state = step,
+	    .attempt = attempt,
+	    .ready_at = RIG_NOW,
+	    .started_at = RIG_NOW,
+	    .ended_at = TIME_NONE};
+	struct step_ref ref = {.run = run};
+	struct err err = {0};
+	struct key key;
+	struct rig_row *row;
+
+	if (r->plan == NULL)
+		cr_assert(
+		    plan_parse(plan_text, strlen(plan_text), &r->plan, &err) == 0, "%s", err.text);
+	memcpy(rec.plan, r->plan->sha, sizeof(rec.plan));
+	memset(rec.id, (int)run, sizeof(rec.id));
+	key_run(&key, run);
+	row = row_for(r, TABLE_RUN, &key);
+	row->value_n = run_encode(&rec, row->value);
+	key_init(&key);
+	key_bytes(&key, rec.id, sizeof(rec.id));
+	row = row_for(r, TABLE_RUN_ID, &key);
+	for (int i = 0; i < 8; i++)
+		row->value[i] = (uint8_t)(run >> (56 - 8 * i));
+	row->value_n = 8;
+	key_step(&key, &ref);
+	row = row_for(r, TABLE_STEP, &key);
+	row->value_n = step_encode(&srec, row->value);
+}
+
+void rig_effect_run(struct rig *r, uint64_t run, enum run_state state)
+{
+	struct effect e = {.kind = EFFECT_RUN, .id = run, .state = (uint8_t)state};
+
+	http_effects(r->h, &e, 1);
+	rig_turn(r);
+}
+
+void rig_effect_step(struct rig *r, uint64_t run, enum step_state state)
+{
+	struct effect e = {.kind = EFFECT_STEP, .step = {.run = run}, .state = (uint8_t)state};
+
+	http_effects(r->h, &e, 1);
+	rig_turn(r);
 }
 
 static const struct view *view_begin(void *arg)
@@ -220,11 +353,8 @@ void rig_init(struct rig *r, const struct http_limits *limits)
 	r->result.verdict = VERDICT_UNMATCHED;
 	str_init(&r->got, 64u << 20);
 	str_init(&r->ops, 1u << 20);
-	r->view = (struct view){.ctx = r,
-	    .get = view_no_get,
-	    .next = view_no_next,
-	    .prev = view_no_prev,
-	    .plan = view_no_plan};
+	r->view = (struct view){
+	    .ctx = r, .get = rig_get, .next = rig_next, .prev = rig_prev, .plan = rig_plan};
 	load_conf(r);
 	rig_add_token(r, RIG_ADMIN, "root", SCOPE_ADMIN, "");
 	rig_add_token(r, RIG_READ, "reader", SCOPE_READ, "");
@@ -384,6 +514,7 @@ void rig_done(struct rig *r)
 	http_free(r->h);
 	io_close(&r->fd);
 	event_base_free(r->base);
+	plan_free(r->plan);
 	json_free(r->hooks_json);
 	json_free(r->hosts);
 	str_done(&r->got);

@@ -16,7 +16,7 @@ struct rig_row {
 	enum table table;
 	uint8_t key[64];
 	size_t key_n;
-	uint8_t value[1024];
+	uint8_t value[4096];
 	size_t value_n;
 };
 
@@ -28,7 +28,9 @@ struct rig {
 	struct json *hooks_json, *hosts;
 	struct view view;
 	bool view_open;
-	struct rig_row rows[16];
+	struct rig_row rows[32];
+	struct plan *plan; /* of every run */
+	uint8_t run_id[HASH_ID_BYTES];
 	size_t n_rows;
 	int fd;	  /* the client's end */
 	bool eof; /* the server closed */
@@ -58,6 +60,12 @@ void rig_wait_eof(struct rig *r, int ms); /* at most that long */
 void rig_deliver(struct rig *r);
 void rig_add_token(
     struct rig *r, const char *token, const char *name, uint32_t scopes, const char *object);
+/* A run of DAG "shop" (number 1) with its one step "load" and its plan; again: the same with other
+ * states. */
+void rig_put_run(
+    struct rig *r, uint64_t run, enum run_state state, enum step_state step, uint32_t attempt);
+void rig_effect_run(struct rig *r, uint64_t run, enum run_state state);
+void rig_effect_step(struct rig *r, uint64_t run, enum step_state state);
 /* Status of the n-th reply in got (from 0), 0 where there is none. Replies are parted by their
  * Content-Length. */
 int rig_status(const struct rig *r, size_t n);
