@@ -58,6 +58,8 @@ static bool known(const struct diags *d, const struct diag *x)
 	return false;
 }
 
+static char *format(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
 /* Text of at most MESSAGE_MAX bytes, control bytes made visible. */
 static char *format(const char *fmt, va_list ap)
 {
@@ -75,6 +77,8 @@ static char *format(const char *fmt, va_list ap)
 	return text;
 }
 
+static void add(struct diags *d, struct diag x, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 static void add(struct diags *d, struct diag x, const char *fmt, va_list ap)
 {
 	x.message = format(fmt, ap);

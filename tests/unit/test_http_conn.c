@@ -72,7 +72,8 @@ Test(http_conn, takes_a_request_in_any_pieces)
 	for (size_t cut = 1; cut < sizeof(t) - 1; cut++) {
 		rig_connect(&r, RIG_TCP);
 		rig_askn(&r, t, cut);
-		cr_assert_eq(send(r.fd, t + cut, sizeof(t) - 1 - cut, 0), sizeof(t) - 1 - cut);
+		cr_assert_eq(
+		    (size_t)send(r.fd, t + cut, sizeof(t) - 1 - cut, 0), sizeof(t) - 1 - cut);
 		rig_turn(&r);
 		cr_expect_eq(rig_replies(&r), 2, "cut at %zu: %s", cut, str_peek(&r.got));
 		cr_expect_eq(rig_status(&r, 0), 202);
