@@ -482,7 +482,7 @@ static struct instance *instance_add(struct pool_link *p, uint64_t id)
 
 static bool start_is_wanted(const struct pool_link *p)
 {
-	if (p->closing || p->starting || evtimer_pending(p->start_timer, NULL))
+	if (p->closing || p->o.managed || p->starting || evtimer_pending(p->start_timer, NULL))
 		return false;
 	for (const struct instance *i = p->instances; i; i = i->next) {
 		if (i->state < INST_DOWN && !i->retired && !i->refused)

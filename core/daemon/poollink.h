@@ -15,7 +15,8 @@ struct pool_link_options {
 	const char *run_user; /* or NULL; borrowed */
 	const uint8_t *uuid;  /* 16 bytes; borrowed */
 	uint32_t epoch;
-	bool once; /* the pool ends with this daemon */
+	bool once;    /* the pool ends with this daemon */
+	bool managed; /* somebody else starts pools (systemd): none is started here */
 	void *arg;
 	int (*submit)(void *arg, struct writer_op *take); /* writer_submit */
 	void (*on_progress)(void *arg, const struct step_ref *step, const char *json, size_t n);

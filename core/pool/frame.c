@@ -150,11 +150,18 @@ static int add_payload(
 
 static int receive(int fd, struct msghdr *msg, size_t *ret_n, struct err *err)
 {
+	bool reset = false;
 	ssize_t n;
 
-	do
+	do {
 		n = recvmsg(fd, msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+		/* A peer that ended with unread frames gives ECONNRESET once, before what it had
+		 * sent: that is still there and must be read (rules 11 and 17). */
+		if (n < 0 && errno == ECONNRESET && !reset) {
+			reset = true;
+			errno = EINTR;
+		}
+	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return err_set(err, ERR_AGAIN, "no frame yet");
 	if (n < 0 && errno == ECONNRESET)

@@ -150,7 +150,7 @@ static void check_group(struct checker *c, uint16_t i, const struct item_counts 
 		    "say %u %u %u %u",
 		    (unsigned long long)s->run, c->plan->steps[i].name, s->items, s->items_open,
 		    s->items_bad, s->items_running, n->items, n->open, n->bad, n->running);
-	if (s->state == STEP_RUNNING && n->open == 0)
+	if (c->plan->steps[i].foreach != NULL && s->state == STEP_RUNNING && n->open == 0)
 		report(c, "run %llu step %s: the group runs, but all its items have ended",
 		    (unsigned long long)s->run, c->plan->steps[i].name);
 }
