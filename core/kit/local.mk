@@ -8,6 +8,7 @@ core_kit_libsl_kit_la_SOURCES = \
 	%D%/error.c \
 	%D%/field.c \
 	%D%/file.c \
+	%D%/hash.c \
 	%D%/ndjson.c \
 	%D%/parse.h \
 	%D%/period.c \
@@ -29,6 +30,7 @@ kitinclude_HEADERS = \
 	core/include/sluice/kit/buf.h \
 	core/include/sluice/kit/error.h \
 	core/include/sluice/kit/file.h \
+	core/include/sluice/kit/hash.h \
 	core/include/sluice/kit/json.h \
 	core/include/sluice/kit/period.h \
 	core/include/sluice/kit/retry.h \

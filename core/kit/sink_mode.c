@@ -390,7 +390,7 @@ static slu_rc merge_duplicates(slu_sink *s, slu_err *err)
 		return drop_older(s, err);
 	return slu_fail_field(err, SLU_E_DATA, "SINK.DUPLICATES", "key",
 	    "%" PRId64 " keys occur more than once in the rows: say `duplicates: latest` with "
-		       "`version`, or make the key complete",
+	    "`version`, or make the key complete",
 	    twice);
 }
 

@@ -6,6 +6,7 @@ tests_unit_test_plugins_SOURCES = \
 	tests/unit/plug_host.c tests/unit/plug_host.h \
 	tests/unit/test_plugins_csv.c \
 	tests/unit/test_plugins_exec.c \
+	tests/unit/test_plugins_lake.c \
 	tests/unit/test_plugins_sqlite.c
 tests_unit_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_plugins_LDADD = core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la \
