@@ -31,7 +31,7 @@ struct fit {
 };
 static const struct fit FITS[] = {
     {"zone", TIMES, "cron, at and every"},
-    {"covers", TIMES, "cron, at and every"},
+    {"covers", TIMES | EVENTS, "cron, at, every, webhook and source"},
     {"catchup", TIMES, "cron, at and every"},
     {"dst", CRON, "cron"},
     {"jitter", TIMES, "cron, at and every"},

@@ -2,6 +2,8 @@
  * one transaction. */
 #include "core/sched/tx.h"
 
+#include "core/time/calendar.h"
+
 #include "core/sched/codec.h"
 #include "core/sched/scope.h"
 
@@ -186,6 +188,36 @@ static void env_trigger(struct json *env, const struct plan_trigger *t)
 	json_put(env, "trigger", o);
 }
 
+/* `covers` on an event's trigger: the key names the period; without a key the event's time does. */
+static int event_window(
+    const struct plan_trigger *t, const char *key, struct run_new *n, struct err *err)
+{
+	const struct tz *zone;
+	enum cal_unit unit;
+	struct window w;
+	wall_us start;
+	int rc;
+
+	if (t->covers_unit == NULL)
+		return 0;
+	rc = tz_load(t->zone, &zone, err);
+	if (rc == 0 && cal_unit_parse(t->covers_unit, &unit) != 0)
+		rc = err_set(err, ERR_CONFIG, "covers: unit \"%s\" is unknown", t->covers_unit);
+	if (rc == 0 && key[0] == 0)
+		rc = window_of(t, n->logical_time, &w, err);
+	else if (rc == 0 && cal_key_parse(unit, zone, key, &start, NULL) != 0)
+		rc = err_set(err, ERR_CONFIG, "covers a %s, but the key \"%.80s\" names none",
+		    t->covers_unit, key);
+	else if (rc == 0)
+		cal_window(unit, zone, start, t->covers_offset, &w.start, &w.end);
+	if (rc != 0)
+		return rc;
+	n->window_start = w.start;
+	n->window_end = w.end;
+	n->logical_time = key[0] == 0 ? n->logical_time : w.start;
+	return 0;
+}
+
 static int start_run(struct tx *x, struct match *m, const struct dag_rec *d,
     const struct plan *plan, const struct plan_trigger *t, const struct trigger_eval *ev)
 {
@@ -200,6 +232,7 @@ static int start_run(struct tx *x, struct match *m, const struct dag_rec *d,
 	    .window_end = TIME_NONE,
 	    .logical_time = m->e->time,
 	    .event = m->e->seq};
+	struct err err = {0};
 	char seq[24];
 	struct str text;
 	uint64_t run;
@@ -209,6 +242,11 @@ static int start_run(struct tx *x, struct match *m, const struct dag_rec *d,
 	snprintf(seq, sizeof(seq), "%llu", (unsigned long long)m->e->seq);
 	n.key = ev->key[0] != 0 ? ev->key : seq;
 	n.next_revision = ev->key[0] != 0 && t->on_same_key_rerun;
+	if (event_window(t, ev->key, &n, &err) != 0) {
+		event_verdict(m->e, VERDICT_REJECTED);
+		event_detail(m->e, "DAG %s, trigger %s: %.200s", d->name, t->name, err.text);
+		return 0;
+	}
 	str_init(&text, 64u << 10);
 	trigger_doc_write(&doc, &text);
 	n.doc = str_peek(&text);
