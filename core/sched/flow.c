@@ -47,6 +47,8 @@ int step_make_ready(struct tx *x, struct step_rec *s)
 
 	if (to == STEP_READY && is_group(x, s))
 		return foreach_begin(x, s);
+	if (is_group(x, s) && s->items_open > 0)
+		return foreach_refuse(x, s, to);
 	return step_move(x, s, to, x->now);
 }
 

@@ -261,6 +261,23 @@ static int resume(struct tx *x, struct step_rec *group)
 	return rc;
 }
 
+int foreach_refuse(struct tx *x, const struct step_rec *group, enum step_state to)
+{
+	uint16_t step = group->step;
+	uint32_t n = group->items;
+	struct step_rec s;
+	int rc = 0;
+
+	for (uint32_t no = 1; rc == 0 && no <= n; no++) {
+		rc = step_load(x, step, no, &s);
+		if (rc == 0 && s.state == STEP_WAITING)
+			rc = step_move(x, &s, to, TIME_NONE);
+	}
+	if (rc == 0)
+		rc = step_load(x, step, 0, &s);
+	return rc != 0 ? rc : step_move(x, &s, to, TIME_NONE);
+}
+
 int foreach_begin(struct tx *x, struct step_rec *group)
 {
 	const struct plan_foreach *f = x->plan->steps[group->step].foreach;

@@ -28,8 +28,12 @@ static uint32_t pool_size(const struct sched_env *env, const char *name)
 static void resource_pool(
     const struct tx *x, const struct plan_step *p, uint32_t i, struct resource *ret)
 {
-	const struct json *j = json_at(p->pools, i);
-	int64_t need = json_i64(j, 1);
+	const struct json *j = json_first(p->pools);
+	int64_t need;
+
+	while (i-- > 0)
+		j = json_next(j);
+	need = json_i64(j, 1);
 
 	snprintf(ret->name, sizeof(ret->name), "pool:%s", json_key(j));
 	ret->need = need < 1 ? 1 : (uint32_t)need;

@@ -103,6 +103,8 @@ void parent_count(
 /* ---- foreach.c ---- */
 int foreach_begin(struct tx *x, struct step_rec *group);
 int foreach_end(struct tx *x, uint16_t step);
+/* A group that a rerun opened and that may not run after all: its open items end like it. */
+int foreach_refuse(struct tx *x, const struct step_rec *group, enum step_state to);
 
 /* ---- insert.c ---- */
 struct run_new {

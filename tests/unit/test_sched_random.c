@@ -1,0 +1,347 @@
+/* Random DAGs, outcomes, kills, cancels, reruns and restarts; after each operation check_store (in
+ * the rig) and, at the end, that every run has ended. A seed reproduces a case. The planted bugs at
+ * the bottom prove that the checks can fail. */
+#include "core/pool/frame.h"
+#include "core/sched/table.h"
+#include "core/sched/why.h"
+#include "leak.h"
+#include "sched_rig.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct chance {
+	uint64_t state;
+};
+
+static uint32_t roll(struct chance *c, uint32_t n)
+{
+	c->state ^= c->state << 13;
+	c->state ^= c->state >> 7;
+	c->state ^= c->state << 17;
+	return (uint32_t)((c->state >> 11) % n);
+}
+
+static bool one_in(struct chance *c, uint32_t n)
+{
+	return roll(c, n) == 0;
+}
+
+/* ---- random DAGs ---- */
+
+static void random_step(struct chance *c, size_t i, struct str *out)
+{
+	static const char *const when[] = {"all_success", "one_success", "all_done", "one_failed"};
+	bool first = true;
+
+	str_addf(out, "%ss%zu", i > 0 ? ";" : "", i);
+	for (size_t k = 0; k < i; k++) {
+		if (!one_in(c, 4))
+			continue;
+		str_addf(out, "%cs%zu", first ? ':' : ',', k);
+		first = false;
+	}
+	if (!first && one_in(c, 3))
+		str_addf(out, " when=%s", when[roll(c, 4)]);
+	if (one_in(c, 4))
+		str_addf(out, " each=%u par=%u tol=%u", roll(c, 5), roll(c, 3), roll(c, 2));
+	if (one_in(c, 4))
+		str_addf(out, " pool=%s", one_in(c, 2) ? "db" : "one");
+	if (one_in(c, 3))
+		str_addf(out, " retry=%u delay=%u", 1 + roll(c, 3), roll(c, 2) * 1000);
+	if (one_in(c, 6))
+		str_add(out, " allow");
+	if (one_in(c, 6))
+		str_add(out, " only");
+	if (one_in(c, 6))
+		str_add(out, " lostfails");
+	if (one_in(c, 4))
+		str_addf(out, " prio=%u", roll(c, 3));
+}
+
+static void random_dag(struct chance *c, struct rig *g, const char *name)
+{
+	size_t n = 1 + roll(c, one_in(c, 3) ? 20 : 6);
+	char extra[96];
+	struct str steps;
+
+	str_init(&steps, 65536);
+	for (size_t i = 0; i < n; i++)
+		random_step(c, i, &steps);
+	snprintf(extra, sizeof(extra), "\"max_runs\":%u%s", 1 + roll(c, 3),
+	    one_in(c, 5) ? ",\"run_timeout_ms\":5000" : "");
+	rig_dag(g, name, str_peek(&steps), NULL, extra);
+	str_done(&steps);
+}
+
+/* ---- random actions ---- */
+
+static void answer(struct chance *c, struct rig *g)
+{
+	static const char *const reports[] = {"", "{\"class\":\"transient\",\"message\":\"x\"}",
+	    "{\"class\":\"data\"}", "{\"class\":\"quota\",\"retry_after_ms\":3000}", "{nonsense"};
+	uint32_t kind = roll(c, 10);
+	size_t job;
+
+	if (g->jobs.n == 0)
+		return;
+	job = roll(c, (uint32_t)g->jobs.n);
+	if (kind < 6)
+		rig_answer_at(g, job, OUT_OK, "{\"class\":\"ok\",\"outputs\":{\"n\":1}}");
+	else if (kind < 8)
+		rig_answer_at(g, job, OUT_FAILED, reports[roll(c, 5)]);
+	else if (kind == 8)
+		rig_answer_at(g, job, OUT_LOST, "");
+	else
+		rig_answer_at(g, job, one_in(c, 2) ? OUT_DEADLINE : OUT_CANCELLED, "");
+}
+
+static void stale_answer(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_OUTCOME};
+	uint8_t before[HASH_SHA256_BYTES], after[HASH_SHA256_BYTES];
+
+	if (g->jobs.n == 0)
+		return;
+	op.u.outcome.step = g->jobs.v[roll(c, (uint32_t)g->jobs.n)];
+	op.u.outcome.token = 1 + roll(c, 5);
+	op.u.outcome.instance = RIG_POOL;
+	op.u.outcome.code = OUT_OK;
+	op.u.outcome.report = "{}";
+	op.u.outcome.report_n = 2;
+	memview_sum(&g->mem, before);
+	cr_assert_eq(rig_op(g, &op), 0);
+	memview_sum(&g->mem, after);
+	cr_assert_arr_eq(before, after, sizeof(before), "a stale outcome changed the store");
+	cr_assert(rig_effect(g, EFFECT_ACK));
+}
+
+static void unlease(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_UNLEASE};
+	size_t job;
+
+	if (g->jobs.n == 0)
+		return;
+	job = roll(c, (uint32_t)g->jobs.n);
+	op.u.unlease.step = g->jobs.v[job];
+	op.u.unlease.token = g->tokens.v[job];
+	g->jobs.v[job] = g->jobs.v[--g->jobs.n];
+	g->tokens.v[job] = g->tokens.v[--g->tokens.n];
+	cr_assert_eq(rig_op(g, &op), 0);
+}
+
+/* The pool dies, or the daemon restarts: some attempts are listed at END, some never began. */
+static void pool_trouble(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_POOL_GONE};
+	struct sched_env fresh = {.conf = &g->conf, .random = g->env.random};
+	size_t keep = 0;
+
+	if (one_in(c, 2)) {
+		op.u.pool_gone.instance = RIG_POOL;
+		op.u.pool_gone.clean = one_in(c, 2);
+		VEC_CLEAR(&g->jobs);
+		VEC_CLEAR(&g->tokens);
+		cr_assert_eq(rig_op(g, &op), 0);
+		cr_assert_eq(memview_count(&g->mem, TABLE_RUNNING), 0);
+		rig_pool_up(g, 2, NULL, NULL, 0);
+		return;
+	}
+	g->env = fresh;
+	for (size_t i = 0; i < g->jobs.n; i++) {
+		if (one_in(c, 3))
+			continue;
+		g->jobs.v[keep] = g->jobs.v[i];
+		g->tokens.v[keep++] = g->tokens.v[i];
+	}
+	g->jobs.n = g->tokens.n = keep;
+	{
+		struct step_ref *seen = mem_calloc(keep + 1, sizeof(*seen));
+		uint64_t *tokens = mem_calloc(keep + 1, sizeof(*tokens));
+
+		for (size_t i = 0; i < keep; i++) {
+			seen[i] = g->jobs.v[i];
+			tokens[i] = g->tokens.v[i];
+		}
+		rig_pool_up(g, 3, seen, tokens, keep);
+		mem_free(seen);
+		mem_free(tokens);
+	}
+}
+
+static uint64_t random_run(struct chance *c, struct rig *g)
+{
+	uint64_t n = rig_runs(g);
+
+	return n == 0 ? 0 : 1 + roll(c, (uint32_t)n);
+}
+
+static void act_on_run(struct chance *c, struct rig *g)
+{
+	static const char *const states[] = {"succeeded", "skipped", "failed"};
+	struct op op = {.kind = OP_CANCEL};
+	uint64_t run = random_run(c, g);
+	struct run_rec r;
+	char step[16];
+
+	if (run == 0)
+		return;
+	cr_assert_eq(run_get(&g->mem.view, run, &r), 0);
+	if (one_in(c, 3)) {
+		op.kind = OP_RERUN;
+		op.u.rerun.run = run;
+		op.u.rerun.failed = one_in(c, 2);
+	} else if (one_in(c, 3)) {
+		op.kind = OP_MARK;
+		snprintf(step, sizeof(step), "s%u", roll(c, 6));
+		op.u.mark.run = run;
+		op.u.mark.step = step;
+		op.u.mark.item = one_in(c, 3) ? "2" : NULL;
+		op.u.mark.state = states[roll(c, 3)];
+	} else if (one_in(c, 3)) {
+		op.u.cancel.run = run;
+	} else {
+		return;
+	}
+	(void)rig_op(g, &op);
+}
+
+static void rerun_step(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_RERUN};
+	uint64_t run = random_run(c, g);
+	char name[24];
+	const char *names[1] = {name};
+
+	if (run == 0)
+		return;
+	snprintf(name, sizeof(name), one_in(c, 4) ? "s%u[1]" : "s%u", roll(c, 6));
+	op.u.rerun.run = run;
+	op.u.rerun.steps = names;
+	op.u.rerun.n_steps = 1;
+	(void)rig_op(g, &op);
+}
+
+static void pause(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_PAUSE};
+
+	op.u.pause.dag = one_in(c, 2) ? "d0" : NULL;
+	op.u.pause.on = one_in(c, 2);
+	cr_assert_eq(rig_op(g, &op), 0);
+}
+
+static void act(struct chance *c, struct rig *g)
+{
+	uint32_t kind = roll(c, 24);
+	struct op op = {.kind = OP_CONF};
+	char dag[16];
+
+	if (kind < 10) {
+		answer(c, g);
+	} else if (kind < 13) {
+		snprintf(dag, sizeof(dag), "d%u", roll(c, 3));
+		(void)rig_start(g, dag);
+	} else if (kind < 16) {
+		rig_due(g, g->now + roll(c, 3000) * US_PER_MS);
+	} else if (kind < 18) {
+		unlease(c, g);
+	} else if (kind < 20) {
+		act_on_run(c, g);
+	} else if (kind == 20) {
+		if (one_in(c, 3))
+			pool_trouble(c, g);
+	} else if (kind == 21) {
+		rerun_step(c, g);
+	} else if (kind == 22) {
+		stale_answer(c, g);
+	} else if (one_in(c, 3)) {
+		pause(c, g);
+	} else {
+		g->pools[0].size = 1 + roll(c, 3);
+		cr_assert_eq(rig_op(g, &op), 0);
+	}
+}
+
+static void explain(struct rig *g, uint64_t run)
+{
+	struct str text;
+	struct jw w;
+
+	str_init(&text, 1u << 20);
+	jw_init(&w, &text);
+	(void)why_run(&g->mem.view, &g->env, run, NULL, NULL, g->now, &w, NULL);
+	fprintf(stderr, "%s\n", str_peek(&text));
+	str_done(&text);
+}
+
+/* Lets everything come to its end, and demands that it does. */
+static void settle(struct rig *g)
+{
+	struct op op = {.kind = OP_PAUSE};
+	wall_us next;
+
+	cr_assert_eq(rig_op(g, &op), 0);
+	for (int i = 0; i < 3; i++) {
+		char dag[16];
+
+		snprintf(dag, sizeof(dag), "d%d", i);
+		op.u.pause.dag = dag;
+		cr_assert_eq(rig_op(g, &op), 0);
+	}
+	for (int i = 0; i < 100000; i++) {
+		rig_drain(g);
+		cr_assert_eq(sched_next_due(&g->mem.view, &next), 0);
+		if (next == TIME_NONE)
+			break;
+		rig_due(g, next);
+	}
+	for (uint64_t run = 1; run <= rig_runs(g); run++) {
+		if (!run_state_ended(rig_run_state(g, run)))
+			explain(g, run);
+		cr_assert(run_state_ended(rig_run_state(g, run)), "run %llu has not ended",
+		    (unsigned long long)run);
+	}
+	cr_assert_eq(memview_count(&g->mem, TABLE_READY), 0);
+	cr_assert_eq(memview_count(&g->mem, TABLE_BLOCKED), 0);
+	cr_assert_eq(memview_count(&g->mem, TABLE_RUNNING), 0);
+	cr_assert_eq(memview_count(&g->mem, TABLE_DUE), 0);
+	cr_assert_eq(memview_count(&g->mem, TABLE_COUNT), 0);
+}
+
+static void one_case(uint64_t seed, int actions)
+{
+	struct chance c = {seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
+	struct rig g;
+	char dag[16];
+
+	rig_init(&g, 1 + roll(&c, 4));
+	for (int i = 0; i < 3; i++) {
+		snprintf(dag, sizeof(dag), "d%d", i);
+		random_dag(&c, &g, dag);
+	}
+	for (int i = 0; i < actions; i++)
+		act(&c, &g);
+	settle(&g);
+	rig_done(&g);
+}
+
+Test(sched_random, invariants_hold_and_every_run_ends, .timeout = 300)
+{
+	const char *one = getenv("SLUICE_SEED"), *many = getenv("SLUICE_SEEDS");
+	uint64_t seed = 0, n = 60;
+
+	if (one != NULL && str_to_u64(one, &seed) == 0)
+		one_case(seed, 300);
+	if (many != NULL)
+		cr_assert_eq(str_to_u64(many, &n), 0);
+	for (uint64_t i = 1; one == NULL && i <= n; i++) {
+		fprintf(stderr, getenv("SLUICE_SEEDS") != NULL ? "seed %llu\n" : "",
+		    (unsigned long long)i);
+		one_case(i, 150);
+	}
+	LEAK_CHECK();
+}
