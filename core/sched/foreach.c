@@ -233,10 +233,12 @@ static int write_items(struct tx *x, struct step_rec *group, const struct expans
 
 	if (e->n == 0 && before == 0)
 		return step_move(x, group, STEP_SUCCEEDED, TIME_NONE);
-	x->placed = 0;
+	x->expanding = true;
 	rc = step_move(x, group, STEP_RUNNING, TIME_NONE);
 	for (size_t i = 0; rc == 0 && i < e->n; i++)
 		rc = item_place(x, step, &e->items[i]);
+	x->expanding = false;
+	x->placed = 0; /* what follows in this operation is of other groups */
 	if (rc == 0)
 		rc = drop_others(x, step, before);
 	bit_set(x->groups, step); /* judged again where nothing is open */
@@ -251,13 +253,15 @@ static int resume(struct tx *x, struct step_rec *group)
 	struct step_rec s;
 	int rc;
 
-	x->placed = 0;
+	x->expanding = true;
 	rc = step_move(x, group, STEP_RUNNING, TIME_NONE);
 	for (uint32_t no = 1; rc == 0 && no <= n; no++) {
 		rc = step_load(x, step, no, &s);
 		if (rc == 0 && s.state == STEP_WAITING)
 			rc = step_move(x, &s, STEP_READY, x->now);
 	}
+	x->expanding = false;
+	x->placed = 0;
 	return rc;
 }
 

@@ -157,7 +157,7 @@ static int place_ready(struct tx *x, struct step_rec *s)
 		return rc;
 	if (g->items_running + x->placed >= f->max_parallel)
 		s->blocked = 1 + 1; /* place of the group in step_resource() */
-	else
+	else if (x->expanding)
 		x->placed++;
 	return 0;
 }

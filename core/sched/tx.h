@@ -33,7 +33,8 @@ struct tx {
 	bool group_open, group_dirty;
 	uint64_t ended[STEP_BITS];  /* steps that ended: their children are to be told */
 	uint64_t groups[STEP_BITS]; /* groups whose last item ended */
-	uint32_t placed;	    /* items made ready in this expansion, for max_parallel */
+	bool expanding;
+	uint32_t placed; /* items made ready in this expansion, for max_parallel */
 
 	uint64_t slots;
 	bool slots_known, slots_dirty, due_changed;

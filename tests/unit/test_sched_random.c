@@ -273,8 +273,8 @@ static void explain(struct rig *g, uint64_t run)
 
 	str_init(&text, 1u << 20);
 	jw_init(&w, &text);
-	(void)why_run(&g->mem.view, &g->env, run, NULL, NULL, g->now, &w, NULL);
-	fprintf(stderr, "%s\n", str_peek(&text));
+	if (why_run(&g->mem.view, &g->env, run, NULL, NULL, g->now, &w, NULL) == 0)
+		fprintf(stderr, "%s\n", str_peek(&text));
 	str_done(&text);
 }
 
