@@ -262,6 +262,15 @@ static struct place check_path(struct expr_checker *c, const struct ast *a)
 	return a->kind == AST_MEMBER ? check_name_in(c, a, base) : check_index(c, a, base);
 }
 
+/* Where the operand begins in the text: a path stands at its last name, an operator at itself. */
+static size_t begin(const struct ast *a)
+{
+	while (a->kind == AST_MEMBER || a->kind == AST_INDEX || a->kind == AST_BINARY ||
+	       a->kind == AST_COND)
+		a = a->first;
+	return a->at;
+}
+
 static int check_call(struct expr_checker *c, const struct ast *a)
 {
 	const char *spec = a->fn->args;
@@ -278,7 +287,7 @@ static int check_call(struct expr_checker *c, const struct ast *a)
 			want = *spec++;
 		else if (*spec == '\0')
 			return expr_check_fail(
-			    c, arg->at, "too many arguments; write %s", a->fn->usage);
+			    c, begin(arg), "too many arguments; write %s", a->fn->usage);
 		type = expr_check_ast(c, arg);
 		if (c->failed)
 			return EXPR_ANY;
@@ -290,7 +299,7 @@ static int check_call(struct expr_checker *c, const struct ast *a)
 			(type == JSON_STRING || type == JSON_ARRAY || type == JSON_OBJECT)) ||
 		    (want == 'd' && (type == JSON_STRING || type == JSON_NUMBER)))
 			continue;
-		return expr_check_fail(c, arg->at, "argument %zu of %s is %s; write %s", i + 1,
+		return expr_check_fail(c, begin(arg), "argument %zu of %s is %s; write %s", i + 1,
 		    a->fn->name, expr_type_name(type), a->fn->usage);
 	}
 	if (*spec != '\0' && *spec != '|' && *spec != '*')
@@ -323,20 +332,20 @@ static int check_binary(struct expr_checker *c, const struct ast *a)
 	}
 	if (a->op == OP_OR || a->op == OP_AND) {
 		if (l != EXPR_ANY && l != JSON_BOOL)
-			return expr_check_fail(
-			    c, la->at, "%s needs true or false, this is %s", op, expr_type_name(l));
+			return expr_check_fail(c, begin(la), "%s needs true or false, this is %s",
+			    op, expr_type_name(l));
 		if (r != EXPR_ANY && r != JSON_BOOL)
-			return expr_check_fail(
-			    c, ra->at, "%s needs true or false, this is %s", op, expr_type_name(r));
+			return expr_check_fail(c, begin(ra), "%s needs true or false, this is %s",
+			    op, expr_type_name(r));
 		return JSON_BOOL;
 	}
 	if (a->op >= OP_LT && a->op <= OP_ADD) { /* within one type: numbers or texts */
 		if (l != EXPR_ANY && l != JSON_NUMBER && l != JSON_STRING)
-			return expr_check_fail(c, la->at, "%s needs numbers or texts, this is %s",
-			    op, expr_type_name(l));
+			return expr_check_fail(c, begin(la),
+			    "%s needs numbers or texts, this is %s", op, expr_type_name(l));
 		if (r != EXPR_ANY && r != JSON_NUMBER && r != JSON_STRING)
-			return expr_check_fail(c, ra->at, "%s needs numbers or texts, this is %s",
-			    op, expr_type_name(r));
+			return expr_check_fail(c, begin(ra),
+			    "%s needs numbers or texts, this is %s", op, expr_type_name(r));
 		if (l != EXPR_ANY && r != EXPR_ANY && l != r)
 			return expr_check_fail(c, a->at,
 			    "%s between %s and %s; convert one with number() or string()", op,
@@ -345,10 +354,10 @@ static int check_binary(struct expr_checker *c, const struct ast *a)
 	}
 	if (l != EXPR_ANY && l != JSON_NUMBER)
 		return expr_check_fail(
-		    c, la->at, "%s needs numbers, this is %s", op, expr_type_name(l));
+		    c, begin(la), "%s needs numbers, this is %s", op, expr_type_name(l));
 	if (r != EXPR_ANY && r != JSON_NUMBER)
 		return expr_check_fail(
-		    c, ra->at, "%s needs numbers, this is %s", op, expr_type_name(r));
+		    c, begin(ra), "%s needs numbers, this is %s", op, expr_type_name(r));
 	return JSON_NUMBER;
 }
 
@@ -361,7 +370,7 @@ static int check_cond(struct expr_checker *c, const struct ast *a)
 	if (c->failed)
 		return EXPR_ANY;
 	if (cond != EXPR_ANY && cond != JSON_BOOL)
-		return expr_check_fail(c, a->first->at,
+		return expr_check_fail(c, begin(a->first),
 		    "what stands before ? is %s; it must be true or false", expr_type_name(cond));
 	return l == r ? l : EXPR_ANY;
 }

@@ -34,6 +34,7 @@ static bool fits(enum json_type type, enum want want)
 static void report(struct diags *d, const struct yaml_node *n, size_t at, struct err *err)
 {
 	char *cure = strrchr(err->text, ';');
+	unsigned line, column;
 	struct str path;
 
 	if (cure != NULL && cure[1] == ' ') {
@@ -42,8 +43,8 @@ static void report(struct diags *d, const struct yaml_node *n, size_t at, struct
 	}
 	str_init(&path, 1024);
 	yaml_path(n, &path);
-	diag_at(d, n->line, yaml_column_at(n, at), str_peek(&path), false, "bad-expression", cure,
-	    "%s", err->text);
+	yaml_place_at(n, at, &line, &column);
+	diag_at(d, line, column, str_peek(&path), false, "bad-expression", cure, "%s", err->text);
 	str_done(&path);
 }
 

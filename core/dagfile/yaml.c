@@ -26,6 +26,8 @@ struct reader {
 	/* the key that waits for its value, per level */
 	char *key[YAML_MAX_DEPTH]; /* owned */
 	yaml_mark_t key_mark[YAML_MAX_DEPTH];
+	const char *text; /* borrowed */
+	size_t n;	  /* bytes of it */
 	size_t depth, n_nodes;
 	bool stop;
 };
@@ -123,11 +125,12 @@ static void stop_at(
 	r->stop = true;
 }
 
-static char byte_at(const struct reader *r, const char *text, size_t n, yaml_mark_t m)
+static char byte_at(const struct reader *r, yaml_mark_t m)
 {
+	const char *text = r->text;
+	size_t n = r->n;
 	size_t line = 0, col = 0, i;
 
-	(void)r;
 	for (i = 0; i < n && line < m.line; i++)
 		line += text[i] == '\n';
 	for (; i < n && col < m.column && text[i] != '\n'; i++)
@@ -162,8 +165,10 @@ static const char *cure(const char *problem, char at)
 	return "";
 }
 
-static void syntax_error(struct reader *r, const char *text, size_t n)
+static void syntax_error(struct reader *r)
 {
+	const char *text = r->text;
+	size_t n = r->n;
 	const yaml_parser_t *p = &r->parser;
 	const char *problem = p->problem != NULL ? p->problem : "the text cannot be read";
 	yaml_mark_t m = p->problem_mark;
@@ -183,9 +188,9 @@ static void syntax_error(struct reader *r, const char *text, size_t n)
 		    "this byte is no text in UTF-8: %s", problem);
 		return;
 	}
-	diag_at(r->d, line_of(m), column_of(m), "", false, "bad-yaml",
-	    cure(problem, byte_at(r, text, n, m)), "%s%s%s%s", problem,
-	    p->context != NULL ? " " : "", p->context != NULL ? p->context : "",
+	diag_at(r->d, line_of(m), column_of(m), "", false, "bad-yaml", cure(problem, byte_at(r, m)),
+	    "%s%s%s%s", problem, p->context != NULL ? " " : "",
+	    p->context != NULL ? p->context : "",
 	    p->context != NULL && p->context_mark.line != m.line ? " that began further up" : "");
 }
 
@@ -320,6 +325,28 @@ static void set_columns(struct yaml_node *n, const yaml_event_t *e, bool quoted)
 		n->text_column++;
 }
 
+/* Blanks at the beginning of the file's line (from 0). */
+static size_t indent_of(const struct reader *r, size_t line)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < r->n && line > 0; i++)
+		line -= r->text[i] == '\n';
+	for (; i < r->n && r->text[i] == ' '; i++)
+		n++;
+	return n;
+}
+
+/* The lines of a | block stand in the file as they are, but for their indentation. */
+static void set_block(const struct reader *r, struct yaml_node *n, const yaml_event_t *e)
+{
+	size_t empty = strspn(n->text, "\n"), own = strspn(n->text + empty, " ");
+	size_t there = indent_of(r, e->start_mark.line + 1 + empty);
+
+	n->block = there >= own;
+	n->block_indent = (uint32_t)(there - own);
+}
+
 static void take_scalar(struct reader *r, const yaml_event_t *e)
 {
 	yaml_scalar_style_t style = e->data.scalar.style;
@@ -344,6 +371,8 @@ static void take_scalar(struct reader *r, const yaml_event_t *e)
 	}
 	if (style == YAML_PLAIN_SCALAR_STYLE)
 		resolve_plain(n);
+	else if (style == YAML_LITERAL_SCALAR_STYLE)
+		set_block(r, n, e);
 	if (n->kind == YAML_FLOAT && !isfinite(n->f)) {
 		diag_error(r->d, n, "bad-value", "write a finite number, or a text in quotes",
 		    "%s is no number that can be used", n->text);
@@ -433,14 +462,14 @@ static void take_event(struct reader *r, const yaml_event_t *e, bool *ret_end)
 	}
 }
 
-static void read_events(struct reader *r, const char *text, size_t n)
+static void read_events(struct reader *r)
 {
 	bool end = false;
 	yaml_event_t e;
 
 	while (!end && !r->stop) {
 		if (!yaml_parser_parse(&r->parser, &e)) {
-			syntax_error(r, text, n);
+			syntax_error(r);
 			r->stop = true;
 			break;
 		}
@@ -534,8 +563,10 @@ struct yaml_doc *yaml_doc_parse(const char *text, size_t n, struct diags *d)
 	json = is_json(text, n) ? join_surrogates(text, n, &n) : NULL;
 	if (json != NULL)
 		text = json;
+	r.text = text;
+	r.n = n;
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, n);
-	read_events(&r, text, n);
+	read_events(&r);
 	yaml_parser_delete(&r.parser);
 	mem_free(json);
 	if (r.doc->root == NULL && d->n_errors == 0)
@@ -660,14 +691,27 @@ struct json *yaml_to_json(const struct yaml_node *n)
 	return j;
 }
 
-unsigned yaml_column_at(const struct yaml_node *n, size_t offset)
+void yaml_place_at(
+    const struct yaml_node *n, size_t offset, unsigned *ret_line, unsigned *ret_column)
 {
-	unsigned column = n->text_column;
+	unsigned line = n->line, column = n->text_column;
 	size_t i;
 
-	if (!n->exact)
-		return n->column;
-	for (i = 0; i < offset && n->text[i] != '\0'; i++)
+	*ret_line = n->line;
+	*ret_column = n->column;
+	if (!n->exact && !n->block)
+		return;
+	if (n->block) {
+		line++;
+		column = n->block_indent + 1;
+	}
+	for (i = 0; i < offset && n->text[i] != '\0'; i++) {
 		column += ((unsigned char)n->text[i] & 0xc0) != 0x80;
-	return column;
+		if (n->text[i] == '\n') {
+			line++;
+			column = n->block_indent + 1;
+		}
+	}
+	*ret_line = line;
+	*ret_column = column;
 }

@@ -32,7 +32,9 @@ struct yaml_node {
 	uint32_t key_hash;
 	const char *text; /* scalars: as written, without quotes; "" for lists and maps */
 	int64_t i;
-	double f; /* YAML_INT too */
+	double f;	       /* YAML_INT too */
+	bool block;	       /* a | block: its lines are lines of the file */
+	uint32_t block_indent; /* blanks before each of them */
 	uint32_t n, index;
 	struct yaml_node *parent, *first, *last, *next;
 	struct yaml_node *all_next;
@@ -54,7 +56,8 @@ void yaml_path(const struct yaml_node *n, struct str *out);
 /* The value as JSON: an integer beyond 2^53 as a decimal text. */
 struct json *yaml_to_json(const struct yaml_node *n);
 void yaml_write_json(const struct yaml_node *n, struct jw *w);
-/* Column of the byte offset in the node's text where that is known, else the node's own. */
-unsigned yaml_column_at(const struct yaml_node *n, size_t offset);
+/* Place of the byte offset in the node's text where that is known, else the node's own. */
+void yaml_place_at(
+    const struct yaml_node *n, size_t offset, unsigned *ret_line, unsigned *ret_column);
 
 #endif

@@ -2,10 +2,12 @@
 # Without --enable-fuzzing driver.c runs them over the corpus in `make check`.
 check_PROGRAMS += \
 	tests/fuzz/fuzz_cron \
+	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_selftest \
 	tests/fuzz/fuzz_text \
-	tests/fuzz/fuzz_tzif
+	tests/fuzz/fuzz_tzif \
+	tests/fuzz/fuzz_yaml
 if ENABLE_FUZZING
 LIBS_FUZZ =
 FLAGS_FUZZ = $(AM_LDFLAGS) $(SL_FUZZ_LDFLAGS)
@@ -18,6 +20,9 @@ endif
 tests_fuzz_fuzz_cron_SOURCES = tests/fuzz/fuzz_cron.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_cron_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_cron_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libsl-base.la
+tests_fuzz_fuzz_expr_SOURCES = tests/fuzz/fuzz_expr.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_expr_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_expr_LDADD = $(LIBS_FUZZ) core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_json_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_json_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la
@@ -30,6 +35,10 @@ tests_fuzz_fuzz_text_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libs
 tests_fuzz_fuzz_tzif_SOURCES = tests/fuzz/fuzz_tzif.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tzif_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_tzif_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libsl-base.la
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_yaml_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_yaml_LDADD = $(LIBS_FUZZ) core/dagfile/libsl-dagfile.la core/dag/libsl-dag.la \
+	core/time/libsl-time.la core/base/libsl-base.la
 
 TESTS += tests/fuzz/corpus.sh
 EXTRA_DIST += tests/fuzz/corpus.sh tests/fuzz/run tests/data/fuzz
