@@ -12,7 +12,8 @@ tests_unit_test_worker_LDADD = core/worker/libsl-worker.la core/dagfile/libsl-da
 EXTRA_tests_unit_test_worker_DEPENDENCIES = tests/unit/probe.la core/worker/sluice-worker$(EXEEXT) plugins/noop.la
 
 check_LTLIBRARIES += tests/unit/probe.la
-tests_unit_probe_la_SOURCES = tests/unit/worker_probe.c tests/unit/worker_probe_arrow.c tests/unit/worker_probe_arrow.h
+tests_unit_probe_la_SOURCES = tests/unit/worker_probe.c tests/unit/worker_probe_arrow.c tests/unit/worker_probe_task.c \
+	tests/unit/worker_probe.h
 tests_unit_probe_la_LDFLAGS = $(FLAGS_PLUGIN) -rpath /nowhere
 
 # For ThreadSanitizer, which does not run under Criterion.

@@ -1,7 +1,7 @@
 /* worker_probe.c: the plugin that the worker's tests run. It offers every role over plain files,
  * and every way of going wrong that the host has to notice: option `fault` names it. Raw Arrow on
  * purpose, so that the host's checks are not tested with the kit's own ideas. */
-#include "tests/unit/worker_probe_arrow.h"
+#include "tests/unit/worker_probe.h"
 
 #include <sluice/plugin.h>
 
@@ -13,27 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-static slu_rc fail(slu_err *err, slu_rc rc, const char *code, const char *message)
-{
-	err->rc = rc;
-	snprintf(err->code, sizeof(err->code), "%s", code);
-	snprintf(err->message, sizeof(err->message), "%s", message);
-	return rc;
-}
-
-static int is(const char *text, const char *want)
-{
-	return text != NULL && strcmp(text, want) == 0;
-}
-
-static void say(const slu_host *host, slu_run *run, const char *text)
-{
-	host->log(run, SLU_LOG_INFO, NULL, text, strlen(text));
-}
 
 /* ---- connection ---- */
 
@@ -52,11 +32,11 @@ static slu_rc conn_open(const slu_host *host, slu_run *run, void **out, slu_err 
 	c->host = host;
 	c->run = run;
 	snprintf(c->path, sizeof(c->path), "%s", path != NULL ? path : "");
-	if (is(host->get_str(run, "fault"), "open")) {
+	if (probe_is(host->get_str(run, "fault"), "open")) {
 		free(c);
-		return fail(err, SLU_E_AUTH, "PROBE.OPEN", "the connection refuses");
+		return probe_fail(err, SLU_E_AUTH, "PROBE.OPEN", "the connection refuses");
 	}
-	say(host, run, "conn open");
+	probe_say(host, run, "conn open");
 	*out = c;
 	return SLU_OK;
 }
@@ -66,7 +46,7 @@ static slu_rc conn_reset(void *conn, slu_err *err)
 	struct conn *c = conn;
 
 	(void)err;
-	say(c->host, c->run, "conn reset");
+	probe_say(c->host, c->run, "conn reset");
 	return SLU_OK;
 }
 
@@ -79,7 +59,7 @@ static void conn_close(void *conn)
 {
 	struct conn *c = conn;
 
-	say(c->host, c->run, "conn close");
+	probe_say(c->host, c->run, "conn close");
 	free(c);
 }
 
@@ -88,7 +68,7 @@ static slu_rc wh_exec(void *session, const char *sql, int64_t *rows, slu_err *er
 	struct conn *c = session;
 
 	(void)err;
-	say(c->host, c->run, sql);
+	probe_say(c->host, c->run, sql);
 	*rows = 1;
 	return SLU_OK;
 }
@@ -131,10 +111,10 @@ static slu_rc extract_open(const slu_host *host, slu_run *run, void *conn, void 
 	host->get_i64(run, "fault_at", &x->fault_at);
 	host->get_i64(run, "delay", &x->delay_ms);
 	x->fault = host->get_str(run, "fault");
-	say(host, run, "extract open");
-	if (is(x->fault, "open")) {
+	probe_say(host, run, "extract open");
+	if (probe_is(x->fault, "open")) {
 		free(x);
-		return fail(err, SLU_E_AUTH, "PROBE.OPEN", "the source refuses");
+		return probe_fail(err, SLU_E_AUTH, "PROBE.OPEN", "the source refuses");
 	}
 	*out = x;
 	return SLU_OK;
@@ -162,9 +142,9 @@ static int x_end(struct extract *x)
 {
 	slu_end end = {.size = sizeof(end), .rows = (uint64_t)x->rows};
 
-	if (is(x->fault, "wrong_count"))
+	if (probe_is(x->fault, "wrong_count"))
 		end.rows++;
-	if (!is(x->fault, "no_end"))
+	if (!probe_is(x->fault, "no_end"))
 		x->host->end(x->run, &end);
 	return 0;
 }
@@ -191,11 +171,11 @@ static int x_fail(struct extract *x)
 
 static void x_spoil(struct extract *x, struct ArrowArray *out)
 {
-	if (is(x->fault, "bad_length"))
+	if (probe_is(x->fault, "bad_length"))
 		out->children[0]->length--;
-	if (is(x->fault, "bad_offsets"))
+	if (probe_is(x->fault, "bad_offsets"))
 		((int32_t *)(uintptr_t)out->children[1]->buffers[1])[1] = 1 << 20;
-	if (is(x->fault, "bad_children"))
+	if (probe_is(x->fault, "bad_children"))
 		out->n_children = 1;
 }
 
@@ -210,13 +190,13 @@ static int x_next(struct ArrowArrayStream *s, struct ArrowArray *out)
 	}
 	if (x->delay_ms > 0)
 		poll(NULL, 0, (int)x->delay_ms);
-	if (x->at >= x->fault_at && is(x->fault, "block"))
+	if (x->at >= x->fault_at && probe_is(x->fault, "block"))
 		return x_block(x);
-	if (x->at >= x->fault_at && is(x->fault, "quota"))
+	if (x->at >= x->fault_at && probe_is(x->fault, "quota"))
 		return x_fail(x);
-	if (x->at >= x->fault_at && is(x->fault, "errno"))
+	if (x->at >= x->fault_at && probe_is(x->fault, "errno"))
 		return ECONNRESET;
-	if (x->at >= x->fault_at && is(x->fault, "kill"))
+	if (x->at >= x->fault_at && probe_is(x->fault, "kill"))
 		raise(SIGKILL);
 	make_batch(out, x->at, n);
 	if (x->at >= x->fault_at)
@@ -251,7 +231,7 @@ static slu_rc extract_stream(void *st, const char *split, const slu_mark *from,
 	snprintf(text, sizeof(text), "extract stream from %s upto %s",
 	    from != NULL && from->cursor_json != NULL ? from->cursor_json : "-",
 	    upto != NULL && upto->cursor_json != NULL ? upto->cursor_json : "-");
-	say(x->host, x->run, text);
+	probe_say(x->host, x->run, text);
 	*out = (struct ArrowArrayStream){x_schema, x_next, x_error, x_release, x};
 	return SLU_OK;
 }
@@ -265,7 +245,7 @@ static void extract_close(void *st)
 {
 	struct extract *x = st;
 
-	say(x->host, x->run,
+	probe_say(x->host, x->run,
 	    x->released == 1 ? "extract close" : "extract close, stream not released");
 	free(x);
 }
@@ -313,7 +293,7 @@ static slu_rc transform_bind(
 	struct transform *t = st;
 
 	(void)err;
-	make_schema(out, is(t->fault, "other_schema") ? "other" : in->children[1]->name);
+	make_schema(out, probe_is(t->fault, "other_schema") ? "other" : in->children[1]->name);
 	return SLU_OK;
 }
 
@@ -333,9 +313,9 @@ static int t_next(struct ArrowArrayStream *s, struct ArrowArray *out)
 
 	if (e != 0 || out->release == NULL || t->n++ > 0)
 		return e;
-	if (is(t->fault, "lose"))
+	if (probe_is(t->fault, "lose"))
 		out->length--;
-	if (!is(t->fault, "reject"))
+	if (!probe_is(t->fault, "reject"))
 		return 0;
 	make_schema(&schema, "name");
 	rc = t->host->reject(
@@ -361,10 +341,10 @@ static slu_rc transform_wrap(
 {
 	struct transform *t = st;
 
-	if (is(t->fault, "wrap")) {
+	if (probe_is(t->fault, "wrap")) {
 		in->release(in);
 		out->release = NULL;
-		return fail(err, SLU_E_CONFIG, "PROBE.WRAP", "cannot wrap");
+		return probe_fail(err, SLU_E_CONFIG, "PROBE.WRAP", "cannot wrap");
 	}
 	t->in = *in;
 	*out = (struct ArrowArrayStream){t_schema, t_next, x_error, t_release, t};
@@ -412,7 +392,7 @@ static slu_rc load_open(
 	l->fault = host->get_str(run, "fault");
 	if (c == NULL || c->path[0] == '\0') {
 		free(l);
-		return fail(err, SLU_E_CONFIG, "PROBE.PATH", "the connection has no path");
+		return probe_fail(err, SLU_E_CONFIG, "PROBE.PATH", "the connection has no path");
 	}
 	snprintf(l->target, sizeof(l->target), "%s/%s", c->path, work->table);
 	snprintf(l->stage, sizeof(l->stage), "%s.stage", l->target);
@@ -444,7 +424,7 @@ static slu_rc load_recover(
 
 		cursor[0] = '\0';
 		if (sscanf(line, "%255s %" SCNd64 " %255s", key, &written, cursor) < 2 ||
-		    !is(l->work->ledger_key, key))
+		    !probe_is(l->work->ledger_key, key))
 			continue;
 		*found = 1;
 		report->written = written;
@@ -465,7 +445,7 @@ static slu_rc load_plan(void *st, const struct ArrowSchema *schema,
 	    .to = "text"};
 
 	(void)err;
-	return is(l->fault, "new_column") ? each(arg, &change) : SLU_OK;
+	return probe_is(l->fault, "new_column") ? each(arg, &change) : SLU_OK;
 }
 
 static slu_rc load_stage(void *st, const struct ArrowSchema *schema,
@@ -479,7 +459,8 @@ static slu_rc load_stage(void *st, const struct ArrowSchema *schema,
 	snprintf(json, cap, "{}");
 	l->f = fopen(l->stage, "w");
 	point(l, "stage");
-	return l->f != NULL ? SLU_OK : fail(err, SLU_E_TRANSIENT, "PROBE.STAGE", "cannot stage");
+	return l->f != NULL ? SLU_OK
+			    : probe_fail(err, SLU_E_TRANSIENT, "PROBE.STAGE", "cannot stage");
 }
 
 static slu_rc load_write(void *st, struct ArrowArray *batch, slu_err *err)
@@ -493,10 +474,10 @@ static slu_rc load_write(void *st, struct ArrowArray *batch, slu_err *err)
 	batch->release(batch);
 	l->rows += n;
 	l->batches++;
-	if (is(l->fault, "slow"))
+	if (probe_is(l->fault, "slow"))
 		poll(NULL, 0, 20);
-	if (is(l->fault, "write") && l->batches == 2)
-		return fail(err, SLU_E_TRANSIENT, "PROBE.WRITE", "the disk is away");
+	if (probe_is(l->fault, "write") && l->batches == 2)
+		return probe_fail(err, SLU_E_TRANSIENT, "PROBE.WRITE", "the disk is away");
 	if (l->batches == 2)
 		point(l, "write");
 	return SLU_OK;
@@ -508,7 +489,7 @@ static slu_rc load_flush(void *st, uint64_t *durable, slu_err *err)
 
 	(void)err;
 	fflush(l->f);
-	*durable = (uint64_t)l->batches - (is(l->fault, "flush_less") ? 1u : 0u);
+	*durable = (uint64_t)l->batches - (probe_is(l->fault, "flush_less") ? 1u : 0u);
 	point(l, "flush");
 	return SLU_OK;
 }
@@ -528,8 +509,8 @@ static slu_rc load_publish(void *st, const slu_mark *mark, slu_report *report, s
 	struct load *l = st;
 	FILE *ledger;
 
-	if (is(l->fault, "publish"))
-		return fail(err, SLU_E_TRANSIENT, "PROBE.PUBLISH", "no commit");
+	if (probe_is(l->fault, "publish"))
+		return probe_fail(err, SLU_E_TRANSIENT, "PROBE.PUBLISH", "no commit");
 	point(l, "publish");
 	fclose(l->f);
 	l->f = NULL;
@@ -539,9 +520,9 @@ static slu_rc load_publish(void *st, const slu_mark *mark, slu_report *report, s
 	    mark->cursor_json != NULL ? mark->cursor_json : "");
 	fclose(ledger);
 	point(l, "published");
-	report->written = l->rows - (is(l->fault, "miscount") ? 1 : 0);
+	report->written = l->rows - (probe_is(l->fault, "miscount") ? 1 : 0);
 	report->parts_json =
-	    is(l->fault, "parts")
+	    probe_is(l->fault, "parts")
 		? "[{\"partition\":\"day=2026-11-21\",\"rows\":4},"
 		  "{\"partition\":\"day=2026-11-22\",\"rows\":6,\"changed\":false}]"
 		: NULL;
@@ -557,7 +538,7 @@ static slu_rc load_abort(void *st, slu_err *err)
 		fclose(l->f);
 	l->f = NULL;
 	remove(l->stage);
-	say(l->host, l->run, "load abort");
+	probe_say(l->host, l->run, "load abort");
 	return SLU_OK;
 }
 
@@ -572,7 +553,7 @@ static void load_close(void *st)
 
 	if (l->f != NULL)
 		fclose(l->f);
-	say(l->host, l->run, "load close");
+	probe_say(l->host, l->run, "load close");
 	free(l);
 }
 
@@ -593,193 +574,6 @@ static const slu_load load = {.size = sizeof(slu_load),
     .cancel = load_cancel,
     .close = load_close};
 
-/* ---- task: asks the host for everything ---- */
-
-struct task {
-	const slu_host *host;
-	slu_run *run;
-	int polls;
-};
-
-static slu_rc task_open(const slu_host *host, slu_run *run, void *conn, void **out, slu_err *err)
-{
-	struct task *t = calloc(1, sizeof(*t));
-
-	(void)conn;
-	(void)err;
-	t->host = host;
-	t->run = run;
-	*out = t;
-	return SLU_OK;
-}
-
-static void put_i64(struct task *t, const char *key, const char *path)
-{
-	char text[32];
-	int64_t v = 0;
-	slu_rc rc = t->host->get_i64(t->run, path, &v);
-
-	snprintf(text, sizeof(text), "%" PRId64, rc == SLU_OK ? v : -(int64_t)rc);
-	t->host->output(t->run, key, text);
-}
-
-static void put_secret(struct task *t)
-{
-	char buf[64], text[96];
-	size_t n = sizeof(buf);
-
-	if (t->host->get_secret(t->run, "password", buf, &n) != SLU_OK)
-		return;
-	snprintf(text, sizeof(text), "{\"bytes\":%zu,\"value\":\"%.*s\"}", n, (int)n, buf);
-	t->host->output(t->run, "secret", text);
-}
-
-static slu_rc use_session(struct task *t, slu_err *err)
-{
-	const slu_warehouse *wh;
-	void *session;
-	int64_t rows;
-	slu_rc rc = t->host->session(t->run, "store", &wh, &session, err);
-
-	return rc == SLU_OK ? wh->exec(session, "select 1", &rows, err) : rc;
-}
-
-static slu_rc make_children(struct task *t)
-{
-	pid_t pid = fork();
-
-	(void)t;
-	if (pid == 0) {
-		setsid();
-		if (fork() == 0)
-			pause();
-		_exit(0);
-	}
-	return SLU_OK;
-}
-
-static void put_errno(struct task *t, const char *key, int failed)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", failed ? errno : 0);
-	t->host->output(t->run, key, text);
-}
-
-/* What the sandbox lets through, as errno values. */
-static slu_rc try_all(struct task *t)
-{
-	const char *path = t->host->get_str(t->run, "path");
-	char scratch[512];
-	FILE *f;
-	int fd;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	put_errno(t, "fork", pid < 0);
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	put_errno(t, "inet", fd < 0);
-	close(fd);
-	put_errno(t, "ptrace", syscall(SYS_ptrace, 0, 0, 0, 0) < 0);
-	f = fopen(path, "w");
-	put_errno(t, "write", f == NULL);
-	if (f != NULL)
-		fclose(f);
-	f = fopen("/etc/shadow", "r");
-	put_errno(t, "shadow", f == NULL);
-	if (f != NULL)
-		fclose(f);
-	if (t->host->scratch_dir(t->run, scratch, sizeof(scratch) - 8) != SLU_OK)
-		return SLU_E_INTERNAL;
-	memcpy(scratch + strlen(scratch), "/file", 6);
-	f = fopen(scratch, "w");
-	put_errno(t, "scratch", f == NULL);
-	if (f != NULL)
-		fclose(f);
-	return SLU_OK;
-}
-
-static slu_rc task_run_all(void *st, slu_err *err)
-{
-	struct task *t = st;
-	const char *what = t->host->get_str(t->run, "do");
-	slu_mark mark = {.size = sizeof(mark), .flags = SLU_MARK_COMPLETE, .complete_us = 5};
-
-	if (is(what, "session"))
-		return use_session(t, err);
-	if (is(what, "children"))
-		return make_children(t);
-	if (is(what, "try"))
-		return try_all(t);
-	if (is(what, "wait"))
-		return t->host->sleep_ms(t->run, 30000);
-	if (is(what, "rate"))
-		return t->host->rate(t->run, "store", 30) == SLU_OK
-			   ? t->host->rate(t->run, "store", 5)
-			   : SLU_E_INTERNAL;
-	if (is(what, "dataset"))
-		return t->host->dataset(t->run, "store/x", "day=2026-11-21", &mark, 3);
-	if (is(what, "crash"))
-		raise(SIGSEGV);
-	put_i64(t, "ms", "timeout");
-	put_i64(t, "bytes", "size");
-	put_i64(t, "deep", "nested.list.1");
-	put_i64(t, "default", "with_default");
-	put_i64(t, "none", "nothing");
-	put_secret(t);
-	t->host->progress(t->run, 3, 10, "things");
-	return SLU_OK;
-}
-
-static void task_close(void *st)
-{
-	free(st);
-}
-
-static const slu_opt task_options[] = {{.name = "do", .type = SLU_T_STRING, .doc = "What."},
-    {.name = "timeout", .type = SLU_T_DURATION, .doc = "A duration."},
-    {.name = "size", .type = SLU_T_BYTES, .doc = "A size."},
-    {.name = "nested", .type = SLU_T_MAP, .doc = "Deep."},
-    {.name = "with_default", .type = SLU_T_INT, .def = "42", .doc = "A default."},
-    {.name = "path", .type = SLU_T_URI, .doc = "A file."},
-    {.name = "password", .type = SLU_T_SECRET, .doc = "A secret."}};
-static const slu_task task = {.size = sizeof(slu_task),
-    .options = {7, sizeof(slu_opt), task_options},
-    .open = task_open,
-    .run = task_run_all,
-    .close = task_close};
-
-/* ---- a task that works elsewhere ---- */
-
-static slu_rc remote_submit(void *st, char *handle, size_t cap, slu_poll *p, slu_err *err)
-{
-	struct task *t = st;
-
-	(void)err;
-	snprintf(handle, cap, "job-%s", t->host->attempt(t->run)->ledger_key);
-	p->next_poll_ms = 1;
-	return SLU_OK;
-}
-
-static slu_rc remote_poll(void *st, const char *handle, slu_poll *p, slu_err *err)
-{
-	struct task *t = st;
-
-	(void)handle;
-	(void)err;
-	p->state = ++t->polls >= 2 ? SLU_POLL_DONE : SLU_POLL_RUNNING;
-	p->next_poll_ms = 1;
-	return SLU_OK;
-}
-
-static const slu_task remote = {.size = sizeof(slu_task),
-    .options = {7, sizeof(slu_opt), task_options},
-    .open = task_open,
-    .submit = remote_submit,
-    .poll = remote_poll,
-    .close = task_close};
-
 static const slu_kind kinds[] = {{.type = "probe",
 				     .doc = "Every role.",
 				     .needs = SLU_N_FILES,
@@ -787,8 +581,8 @@ static const slu_kind kinds[] = {{.type = "probe",
 				     .extract = &extract,
 				     .transform = &transform,
 				     .load = &load,
-				     .task = &task},
-    {.type = "remote", .doc = "Work elsewhere.", .task = &remote}};
+				     .task = &probe_task},
+    {.type = "remote", .doc = "Work elsewhere.", .task = &probe_remote}};
 
 static const slu_plugin plugin = {.magic = SLU_MAGIC,
     .size = sizeof(slu_plugin),
@@ -807,6 +601,6 @@ const slu_plugin *sluice_plugin_v1(uint32_t host_major, uint32_t host_minor, slu
 	(void)host_minor;
 	if (host_major == SLU_ABI_MAJOR)
 		return &plugin;
-	fail(err, SLU_E_CONFIG, "PROBE.ABI", "needs ABI 1");
+	probe_fail(err, SLU_E_CONFIG, "PROBE.ABI", "needs ABI 1");
 	return NULL;
 }

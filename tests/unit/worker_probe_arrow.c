@@ -1,5 +1,5 @@
 /* worker_probe_arrow.c: the probe's schema and batches, built by hand. */
-#include "tests/unit/worker_probe_arrow.h"
+#include "tests/unit/worker_probe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
