@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+const struct hooks *hooks;
+
 #define LOG_LINE_MAX (64u << 10)
 
 static void fill_public(struct attempt *at)

@@ -135,4 +135,15 @@ slu_mark mark_view(const struct mark *m); /* borrows the text */
 
 extern const slu_host host_table;
 
+/* Where the conformance kit looks in; NULL everywhere else. Set before any lane exists. */
+struct ArrowSchema;
+struct ArrowArray;
+struct hooks {
+	void (*batch)(
+	    const slu_run *run, const struct ArrowSchema *schema, const struct ArrowArray *batch);
+	void (*mark)(const slu_run *run, const slu_mark *mark);
+	void (*point)(struct attempt *at, const char *slot); /* a slot of the load has returned */
+};
+extern const struct hooks *hooks;
+
 #endif

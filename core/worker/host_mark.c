@@ -26,6 +26,8 @@ slu_rc host_mark(slu_run *run, const slu_mark *mark)
 	if (mark == NULL)
 		return SLU_E_INTERNAL;
 	mark_set(&run->mark, mark);
+	if (hooks != NULL)
+		hooks->mark(run, mark);
 	return SLU_OK;
 }
 

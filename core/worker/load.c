@@ -126,6 +126,7 @@ static int open_object(const char *path, struct plugin *p, struct err *err)
 		    "plugin: %s does not export sluice_plugin_v1: it is no plugin of this version",
 		    path);
 	memcpy(&entry, &symbol, sizeof(entry));
+	p->entry = entry;
 	p->table = entry(SLU_ABI_MAJOR, SLU_ABI_MINOR, &e);
 	if (p->table == NULL) {
 		e.message[sizeof(e.message) - 1] = '\0';
@@ -140,7 +141,52 @@ static const struct plugin *find_open(const char *path)
 	const struct plugin *p;
 
 	for (p = opened; p != NULL; p = p->next)
-		if (strcmp(p->path, path) == 0)
+		if (p->path != NULL && strcmp(p->path, path) == 0)
+			return p;
+	return NULL;
+}
+
+static void note_file(struct plugin *p, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return;
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	p->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+bool plugin_is_stale(void)
+{
+	struct plugin now = {0};
+	const struct plugin *p;
+	bool stale = false;
+
+	pthread_mutex_lock(&opened_lock);
+	for (p = opened; p != NULL && !stale; p = p->next) {
+		if (p->path == NULL)
+			continue;
+		note_file(&now, p->path);
+		stale = now.ino != p->ino || now.dev != p->dev || now.mtime_ns != p->mtime_ns;
+	}
+	pthread_mutex_unlock(&opened_lock);
+	return stale;
+}
+
+void plugin_register(struct plugin *p, const slu_plugin *table)
+{
+	p->table = table;
+	p->next = opened;
+	opened = p;
+}
+
+static const struct plugin *find_registered(const char *name)
+{
+	const struct plugin *p;
+
+	for (p = opened; p != NULL; p = p->next)
+		if (p->path == NULL && strcmp(p->table->name, name) == 0)
 			return p;
 	return NULL;
 }
@@ -159,6 +205,7 @@ static int open_new(const char *path, const struct plugin **ret, struct err *err
 		return rc;
 	}
 	p->path = mem_strdup(path);
+	note_file(p, path);
 	p->next = opened;
 	opened = p;
 	*ret = p;
@@ -202,9 +249,17 @@ static bool try_dir(
 int plugin_find(
     const struct json *dirs, const char *name, const struct plugin **ret, struct err *err)
 {
+	const struct plugin *found;
 	const struct json *d;
 	int rc = 0;
 
+	pthread_mutex_lock(&opened_lock);
+	found = find_registered(name);
+	pthread_mutex_unlock(&opened_lock);
+	if (found != NULL) {
+		*ret = found;
+		return 0;
+	}
 	if (!str_is_name(name) && !str_is_ident(name))
 		return err_set(err, ERR_CONFIG, "\"%.64s\" is no name of a plugin", name);
 	for (d = json_first(dirs); d != NULL; d = json_next(d))

@@ -5,7 +5,8 @@ core_worker_libsl_worker_la_SOURCES = \
 	%D%/attempt.c %D%/attempt.h \
 	%D%/catalog_build.c \
 	%D%/compile.c %D%/compile.h \
-	%D%/conform.c \
+	%D%/conform.c %D%/conform.h %D%/conform_builtin.c %D%/conform_exec.c %D%/conform_load.c \
+	%D%/conform_open.c %D%/conform_run.c %D%/conform_tables.c \
 	%D%/conn.c %D%/conn.h \
 	%D%/descend.c %D%/descend.h \
 	%D%/describe.c %D%/describe.h \
@@ -37,5 +38,5 @@ sluicelibexec_PROGRAMS += %D%/sluice-worker
 core_worker_sluice_worker_SOURCES = %D%/main.c
 core_worker_sluice_worker_LDFLAGS = $(FLAGS_PROGRAM)
 core_worker_sluice_worker_LDADD = %D%/libsl-worker.la core/dagfile/libsl-dagfile.la \
-	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
+	core/kit/libsl-kit.la core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
 

@@ -87,6 +87,10 @@ static void load_step(struct attempt *at, struct lane *lane, struct reading *r, 
 	if (l.open && !attempt_failed(at) && !loading_recover(&l) && !attempt_failed(at))
 		run_halves(&l, r, lane);
 	loading_close(&l);
+	if (at->completed && !at->ledger_found)
+		attempt_logf(at, SLU_LOG_INFO, "%lld rows read, %lld written, %lld rejected",
+		    (long long)atomic_load(&at->rows_in), (long long)atomic_load(&at->rows_out),
+		    (long long)atomic_load(&at->rows_rejected));
 }
 
 static void preview_step(struct attempt *at, struct lane *lane, struct reading *r, struct queue *q)

@@ -17,6 +17,12 @@ static void fail(struct loading *l, slu_rc rc, const slu_err *e, const char *slo
 	attempt_fail_slot(l->at, rc, e, "load", slot);
 }
 
+static void point(struct loading *l, const char *slot)
+{
+	if (hooks != NULL)
+		hooks->point(l->at, slot);
+}
+
 void loading_open(struct loading *l)
 {
 	slu_err e = {.size = sizeof(e), .row = -1};
@@ -154,6 +160,7 @@ bool loading_recover(struct loading *l)
 	if (TABLE_SLOT(l->table, recover) == NULL)
 		return false;
 	rc = l->table->recover(l->st, &found, &report, &mark, &e);
+	point(l, "recover");
 	if (rc == SLU_E_UNSUPPORTED)
 		return false;
 	if (rc != SLU_OK) {
@@ -245,6 +252,7 @@ static bool plan(struct loading *l, const struct ArrowSchema *schema, struct cha
 	if (TABLE_SLOT(l->table, plan) == NULL)
 		return true;
 	rc = l->table->plan(l->st, schema, on_change, c, &e);
+	point(l, "plan");
 	if (rc == SLU_OK || rc == SLU_E_UNSUPPORTED)
 		return true;
 	if (!c->refused)
@@ -265,6 +273,7 @@ static bool stage(struct loading *l, const struct ArrowSchema *schema, const str
 	if (TABLE_SLOT(l->table, stage) != NULL)
 		rc = l->table->stage(
 		    l->st, schema, approved, (uint32_t)c->list.n, json, sizeof(json), &e);
+	point(l, "stage");
 	if (rc != SLU_OK)
 		fail(l, rc, &e, "stage");
 	l->staged = true; /* also after a failure: abort() cleans up what it left */
@@ -280,6 +289,7 @@ static bool write_batch(struct loading *l, struct ArrowArray *batch, int64_t byt
 	int64_t rows = batch->length;
 	slu_rc rc = l->table->write(l->st, batch, &e);
 
+	point(l, "write");
 	if (rc != SLU_OK) {
 		fail(l, rc, &e, "write");
 		return false;
@@ -313,6 +323,7 @@ static bool flush(struct loading *l)
 	if (TABLE_SLOT(l->table, flush) == NULL)
 		return true;
 	rc = l->table->flush(l->st, &durable, &e);
+	point(l, "flush");
 	if (rc != SLU_OK) {
 		fail(l, rc, &e, "flush");
 		return false;
@@ -413,6 +424,7 @@ void loading_publish(struct loading *l, const struct mark *mark)
 	slu_rc rc;
 
 	rc = l->table->publish(l->st, &view, &report, &e);
+	point(l, "publish");
 	if (rc != SLU_OK) {
 		if (e.outcome == SLU_OUTCOME_UNKNOWN)
 			attempt_logf(l->at, SLU_LOG_WARN,

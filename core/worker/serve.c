@@ -15,6 +15,7 @@
 #include "core/worker/conn.h"
 #include "core/worker/descend.h"
 #include "core/worker/lane.h"
+#include "core/worker/load.h"
 #include "core/worker/sandbox.h"
 #include "core/worker/step.h"
 #include "core/worker/system.h"
@@ -85,7 +86,7 @@ static int answer(
 
 	head.type = type;
 	head.code = code;
-	head.flags = s->ends ? FRAME_LAST : 0;
+	head.flags = s->ends || plugin_is_stale() ? FRAME_LAST : 0;
 	head.time_us = clock_mono();
 	return send_now(s, &head, payload, err);
 }

@@ -116,6 +116,8 @@ static int check_batch(struct stream *s, struct ArrowArray *out)
 	s->batches++;
 	s->bytes += bytes;
 	s->last_bytes = bytes;
+	if (hooks != NULL)
+		hooks->batch(s->run, &s->schema, out);
 	return 0;
 }
 

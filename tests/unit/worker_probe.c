@@ -380,6 +380,27 @@ struct load {
 	atomic_int cancelled;
 };
 
+/* Raises the fence to this token; false where it is higher. */
+static int claim(const struct load *l)
+{
+	char path[660];
+	uint64_t token = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.fence", l->target);
+	f = fopen(path, "r");
+	if (f != NULL && fscanf(f, "%" SCNu64, &token) != 1)
+		token = 0;
+	if (f != NULL)
+		fclose(f);
+	if (token > l->work->token)
+		return 0;
+	f = fopen(path, "w");
+	fprintf(f, "%" PRIu64 "\n", l->work->token);
+	fclose(f);
+	return 1;
+}
+
 static slu_rc load_open(
     const slu_host *host, slu_run *run, void *conn, const slu_work *work, void **out, slu_err *err)
 {
@@ -397,6 +418,11 @@ static slu_rc load_open(
 	snprintf(l->target, sizeof(l->target), "%s/%s", c->path, work->table);
 	snprintf(l->stage, sizeof(l->stage), "%s.stage", l->target);
 	snprintf(l->ledger, sizeof(l->ledger), "%s.ledger", l->target);
+	if (!probe_is(l->fault, "no_fence") && !claim(l)) {
+		free(l);
+		return probe_fail(
+		    err, SLU_E_TRANSIENT, "PROBE.FENCE", "a newer attempt has claimed the target");
+	}
 	*out = l;
 	return SLU_OK;
 }
