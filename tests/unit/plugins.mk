@@ -4,6 +4,7 @@ TESTS += tests/unit/test_plugins
 tests_unit_test_plugins_SOURCES = \
 	tests/unit/leak.h \
 	tests/unit/plug_host.c tests/unit/plug_host.h \
+	tests/unit/test_plugins_columns.c \
 	tests/unit/test_plugins_csv.c \
 	tests/unit/test_plugins_exec.c \
 	tests/unit/test_plugins_lake.c \
