@@ -1,10 +1,10 @@
 /* server.c: the server's own life: http_new to http_free, configuration, draining. */
-#include "core/http/hook.h"
 #include "core/http/server.h"
-#include "core/http/stream.h"
 
 #include "core/base/mem.h"
 #include "core/http/auth.h"
+#include "core/http/hook.h"
+#include "core/http/stream.h"
 
 #include <pwd.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 # Fuzz targets, one per parser of foreign bytes: add fuzz_NAME here and seeds in tests/data/fuzz/NAME/.
 # Without --enable-fuzzing driver.c runs them over the corpus in `make check`.
 check_PROGRAMS += \
+	tests/fuzz/fuzz_http \
+	tests/fuzz/fuzz_signature \
 	tests/fuzz/fuzz_cron \
 	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_json \
@@ -23,6 +25,16 @@ tests_fuzz_fuzz_cron_LDADD = $(LIBS_FUZZ) core/time/libsl-time.la core/base/libs
 tests_fuzz_fuzz_expr_SOURCES = tests/fuzz/fuzz_expr.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_expr_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_expr_LDADD = $(LIBS_FUZZ) core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_http_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_http_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_http_LDADD = $(LIBS_FUZZ) core/http/libsl-http.la core/store/libsl-store.la core/sched/libsl-sched.la \
+	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la $(EVENT_LIBS)
+tests_fuzz_fuzz_signature_SOURCES = tests/fuzz/fuzz_signature.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_signature_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_signature_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_signature_LDADD = $(LIBS_FUZZ) core/http/libsl-http.la core/store/libsl-store.la core/sched/libsl-sched.la \
+	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la $(EVENT_LIBS)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_json_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_json_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la

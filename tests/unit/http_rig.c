@@ -9,7 +9,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -455,6 +454,15 @@ void rig_wait_eof(struct rig *r, int ms)
 	}
 }
 
+static size_t number_at(const char *p)
+{
+	size_t n = 0;
+
+	while (*p >= '0' && *p <= '9')
+		n = n * 10 + (size_t)(*p++ - '0');
+	return n;
+}
+
 /* The n-th reply, or NULL; *ret_body its body. */
 static const char *reply_at(const struct rig *r, size_t n, const char **ret_body, size_t *ret_n)
 {
@@ -464,7 +472,7 @@ static const char *reply_at(const struct rig *r, size_t n, const char **ret_body
 		const char *end = strstr(p, "\r\n\r\n"), *len = strstr(p, "Content-Length: ");
 		if (strncmp(p, "HTTP/1.1 ", 9) != 0 || end == NULL)
 			return NULL;
-		size_t body = len != NULL && len < end ? (size_t)atoi(len + 16) : 0;
+		size_t body = len != NULL && len < end ? number_at(len + 16) : 0;
 		if (strncmp(p, "HTTP/1.1 100", 12) == 0)
 			body = 0;
 		if (i == n) {
@@ -482,7 +490,7 @@ int rig_status(const struct rig *r, size_t n)
 	size_t len;
 
 	p = reply_at(r, n, &body, &len);
-	return p != NULL ? atoi(p + 9) : 0;
+	return p != NULL ? (int)number_at(p + 9) : 0;
 }
 
 size_t rig_replies(const struct rig *r)
