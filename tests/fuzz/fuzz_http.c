@@ -125,7 +125,7 @@ static void statuses(const struct str *got, bool end, struct str *out)
 	const char *p = str_peek(got);
 
 	while ((p = strstr(p, "HTTP/1.1 ")) != NULL) {
-		if (memcmp(p + 9, "100", 3) != 0)
+		if (p[9] >= '1' && p[9] <= '5' && memcmp(p + 9, "100", 3) != 0)
 			str_addn(out, p + 9, 3);
 		p += 9;
 	}
