@@ -22,8 +22,8 @@ static bool next_row(char **at, struct row *r)
 	if (head == NULL)
 		return false;
 	r->key[0] = '\0';
-	n = sscanf(head, "=== %99[^|]| %u | %u:%u | %63s | %127[^\n]", r->name, &r->errors,
-	    &r->line, &r->column, r->code, r->key);
+	n = sscanf(head, "=== %99[^|]| %u | %u:%u | %63s |%127[^\n]", r->name, &r->errors, &r->line,
+	    &r->column, r->code, r->key);
 	cr_assert(n >= 5, "a broken row: %.60s", head);
 	r->text = strchr(head, '\n') + 1;
 	end = strstr(r->text, "=== ");
@@ -52,7 +52,7 @@ static void check_row(const struct row *r, const struct catalog *catalog, const 
 	cr_expect(
 	    d->line == r->line && d->column == r->column, "%s: %u:%u", r->name, d->line, d->column);
 	cr_expect(strcmp(d->code, r->code) == 0, "%s: %s", r->name, d->code);
-	cr_expect(strcmp(d->key, r->key) == 0, "%s: %s", r->name, d->key);
+	cr_expect(strcmp(d->key, r->key + (r->key[0] == ' ')) == 0, "%s: %s", r->name, d->key);
 	cr_expect(d->message[0] != '\0');
 	compile_output_free(out);
 }
