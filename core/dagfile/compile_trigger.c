@@ -211,7 +211,7 @@ static void find_next(struct trigger *t, const char *text, const char *gap, cons
 
 static void write_cron(struct trigger *t, struct jw *w)
 {
-	const struct yaml_node *dst = yaml_get(t->n, "dst"), *covers = yaml_get(t->n, "covers");
+	const struct yaml_node *dst = yaml_get(t->n, "dst");
 	const char *cron = node_text(t->n, "cron", NULL);
 	const char *gap = node_text(dst, "gap", "run_after"),
 		   *overlap = node_text(dst, "overlap", "first");
@@ -221,6 +221,10 @@ static void write_cron(struct trigger *t, struct jw *w)
 	jw_kstr(w, "overlap", overlap);
 	if (cron != NULL)
 		find_next(t, cron, gap, overlap);
+}
+
+static void write_covers(const struct yaml_node *covers, struct jw *w)
+{
 	if (covers == NULL)
 		return;
 	jw_key(w, "covers");
@@ -348,6 +352,7 @@ static void write_trigger(struct unit *u, const struct yaml_node *n, struct jw *
 	hook = yaml_get(n, "webhook");
 	if (t.kind == CRON)
 		write_cron(&t, w);
+	write_covers(yaml_get(n, "covers"), w);
 	if (t.kind == WEBHOOK && hook != NULL) {
 		check_hook(&t, hook);
 		jw_kstr(w, "hook", hook->text);
