@@ -47,6 +47,10 @@ struct op_file { /* one compiled DAG file */
 		      out instead) */
 };
 
+/* How an attempt ended, as the pool says it: the numbers of enum frame_outcome (core/pool/frame.h).
+ */
+enum outcome_code { OUTCOME_OK, OUTCOME_FAILED, OUTCOME_LOST, OUTCOME_CANCELLED, OUTCOME_DEADLINE };
+
 struct step_ref {
 	uint64_t run;
 	uint16_t step;
@@ -86,8 +90,7 @@ struct op {
 		struct { /* OP_OUTCOME */
 			struct step_ref step;
 			uint64_t token, instance;
-			int code; /* enum frame_outcome of core/pool/frame.h: ok failed lost
-				     cancelled deadline */
+			int code; /* enum outcome_code */
 			const char
 			    *report; /* JSON of core/README.md §6, "" where the worker made none */
 			size_t report_n;

@@ -214,8 +214,8 @@ struct idempotency_rec {
 /* Kinds of RUN_DOC and STEP_DOC. */
 enum run_doc {
 	RUN_DOC_PARAMS = 1, /* object */
-	/* {"kind","name","events":["1041"],"missing":[],"partition":"day=…"|null,"datasets":[{"name","partition","version"}]}
-	 */
+	/* {"kind","name","events":["1041"],"missing":[],"partition":"day=…"|null,
+	 *  "datasets":[{"name","partition","version"}]} */
 	RUN_DOC_TRIGGER = 2
 };
 enum step_doc {

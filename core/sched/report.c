@@ -2,12 +2,13 @@
 #include "core/sched/report.h"
 
 #include "core/base/json.h"
-#include "core/pool/frame.h"
+#include "core/sched/op.h"
 
 #include <string.h>
 
 #define REPORT_DATASETS_MAX 10000
 #define OUTPUTS_MAX (64u << 10)
+#define REPORT_MAX (128u << 10)
 
 static void fail(struct report *r, const char *code, const char *message)
 {
@@ -111,26 +112,26 @@ static void kill_reason(struct report *r, enum step_class c, const char *message
 void report_read(int outcome, const char *text, size_t n, struct report *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	if (n > 0 && (json_parse(text, n, FRAME_REPORT_MAX, &ret->root, NULL) != 0 ||
+	if (n > 0 && (json_parse(text, n, REPORT_MAX, &ret->root, NULL) != 0 ||
 			 !json_is(ret->root, JSON_OBJECT))) {
 		fail(ret, "report", "the worker's report is not a JSON object");
 	} else if (n > 0) {
 		read_root(ret);
 	}
-	switch ((enum frame_outcome)outcome) {
-	case OUT_OK:
+	switch ((enum outcome_code)outcome) {
+	case OUTCOME_OK:
 		read_ok(ret);
 		return;
-	case OUT_FAILED:
+	case OUTCOME_FAILED:
 		read_failed(ret);
 		return;
-	case OUT_LOST:
+	case OUTCOME_LOST:
 		kill_reason(ret, CLASS_LOST, "the worker died");
 		return;
-	case OUT_CANCELLED:
+	case OUTCOME_CANCELLED:
 		kill_reason(ret, CLASS_CANCELLED, "cancelled");
 		return;
-	case OUT_DEADLINE:
+	case OUTCOME_DEADLINE:
 		kill_reason(ret, CLASS_TIMEOUT, "the timeout passed");
 		return;
 	}

@@ -14,7 +14,7 @@ struct report {
 	const struct json *outputs, *datasets, *cursor, *positions;
 	struct json *root; /* owned */
 };
-/* outcome: enum frame_outcome. Never fails: a report that is no good gives class internal. */
+/* outcome: enum outcome_code. Never fails: a report that is no good gives class internal. */
 void report_read(int outcome, const char *text, size_t n, struct report *ret);
 void report_done(struct report *r);
 

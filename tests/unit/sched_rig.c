@@ -4,7 +4,6 @@
 #include "sched_rig.h"
 
 #include "core/base/json.h"
-#include "core/pool/frame.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -356,7 +355,7 @@ bool rig_answer(struct rig *g, uint64_t run, const char *step, int code, const c
 
 bool rig_ok(struct rig *g, uint64_t run, const char *step)
 {
-	return rig_answer(g, run, step, OUT_OK, "{\"class\":\"ok\"}");
+	return rig_answer(g, run, step, OUTCOME_OK, "{\"class\":\"ok\"}");
 }
 
 bool rig_fail(struct rig *g, uint64_t run, const char *step, const char *class_)
@@ -364,14 +363,14 @@ bool rig_fail(struct rig *g, uint64_t run, const char *step, const char *class_)
 	char report[128];
 
 	snprintf(report, sizeof(report), "{\"class\":\"%s\",\"message\":\"it broke\"}", class_);
-	return rig_answer(g, run, step, OUT_FAILED, report);
+	return rig_answer(g, run, step, OUTCOME_FAILED, report);
 }
 
 void rig_drain(struct rig *g)
 {
 	for (int i = 0; g->jobs.n > 0; i++) {
 		cr_assert_lt(i, 100000, "the runs never end");
-		rig_answer_at(g, 0, OUT_OK, "{\"class\":\"ok\"}");
+		rig_answer_at(g, 0, OUTCOME_OK, "{\"class\":\"ok\"}");
 	}
 }
 

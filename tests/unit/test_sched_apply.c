@@ -1,5 +1,4 @@
 /* The life of runs: start, dispatch, outcomes, ends; max_runs; dependencies. */
-#include "core/pool/frame.h"
 #include "core/sched/table.h"
 #include "leak.h"
 #include "sched_rig.h"

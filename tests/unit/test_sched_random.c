@@ -1,7 +1,6 @@
 /* Random DAGs, outcomes, kills, cancels, reruns and restarts; after each operation check_store (in
  * the rig) and, at the end, that every run has ended. A seed reproduces a case. The planted bugs at
  * the bottom prove that the checks can fail. */
-#include "core/pool/frame.h"
 #include "core/sched/table.h"
 #include "core/sched/why.h"
 #include "leak.h"
@@ -89,13 +88,13 @@ static void answer(struct chance *c, struct rig *g)
 		return;
 	job = roll(c, (uint32_t)g->jobs.n);
 	if (kind < 6)
-		rig_answer_at(g, job, OUT_OK, "{\"class\":\"ok\",\"outputs\":{\"n\":1}}");
+		rig_answer_at(g, job, OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"n\":1}}");
 	else if (kind < 8)
-		rig_answer_at(g, job, OUT_FAILED, reports[roll(c, 5)]);
+		rig_answer_at(g, job, OUTCOME_FAILED, reports[roll(c, 5)]);
 	else if (kind == 8)
-		rig_answer_at(g, job, OUT_LOST, "");
+		rig_answer_at(g, job, OUTCOME_LOST, "");
 	else
-		rig_answer_at(g, job, one_in(c, 2) ? OUT_DEADLINE : OUT_CANCELLED, "");
+		rig_answer_at(g, job, one_in(c, 2) ? OUTCOME_DEADLINE : OUTCOME_CANCELLED, "");
 }
 
 static void stale_answer(struct chance *c, struct rig *g)
@@ -108,7 +107,7 @@ static void stale_answer(struct chance *c, struct rig *g)
 	op.u.outcome.step = g->jobs.v[roll(c, (uint32_t)g->jobs.n)];
 	op.u.outcome.token = 1 + roll(c, 5);
 	op.u.outcome.instance = RIG_POOL;
-	op.u.outcome.code = OUT_OK;
+	op.u.outcome.code = OUTCOME_OK;
 	op.u.outcome.report = "{}";
 	op.u.outcome.report_n = 2;
 	memview_sum(&g->mem, before);
