@@ -5,7 +5,14 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/memview.c tests/unit/memview.h \
 	tests/unit/sched_rig.c tests/unit/sched_rig.h \
 	tests/unit/test_sched_apply.c \
-	tests/unit/test_sched_random.c
+	tests/unit/test_sched_flow.c \
+	tests/unit/test_sched_key.c \
+	tests/unit/test_sched_outcome.c \
+	tests/unit/test_sched_pool.c \
+	tests/unit/test_sched_random.c \
+	tests/unit/test_sched_record.c \
+	tests/unit/test_sched_retry.c \
+	tests/unit/test_sched_view.c
 tests_unit_test_sched_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_sched_LDADD = core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \
 	core/base/libsl-base.la $(CRITERION_LIBS)
