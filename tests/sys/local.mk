@@ -4,3 +4,5 @@
 SYS_TESTS = %D%/man_cli.sh
 TESTS += $(SYS_TESTS)
 EXTRA_DIST += $(SYS_TESTS)
+TESTS += tests/sys/http.sh
+EXTRA_DIST += tests/sys/http.sh tests/sys/http_daemon.py
