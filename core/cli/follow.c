@@ -19,6 +19,7 @@ struct follow {
 	struct json *states;		  /* owned: "step[item]" -> state already told */
 	struct json *progress;		  /* owned: step name -> progress object */
 	bool quiet, dirty, urgent, ended; /* urgent: the run itself changed, look at once */
+	bool open;			  /* the stream has answered */
 	int rc;
 	size_t drawn_lines;
 	mono_us drawn_at, asked_at;
@@ -147,6 +148,8 @@ static bool on_piece(void *arg, const char *p, size_t n)
 	struct follow *f = arg;
 	if (!sse_feed(&f->sse, p, n))
 		return false;
+	if (!f->open) /* what changed before it was open is not told by it */
+		f->open = f->dirty = f->urgent = true;
 	if (f->dirty && (f->urgent || clock_mono() - f->asked_at >= REDRAW_US / 2)) {
 		if (!refresh(f))
 			return false;
@@ -176,6 +179,7 @@ static int watch(struct follow *f, const char *run_id)
 	int status = 0;
 	str_init(&problem, 1 << 16);
 	str_init(&path, 1024);
+	f->open = false;
 	str_add(&path, "/v1/stream");
 	cli_add_query(&path, "run", run_id);
 	int rc = client_stream(f->stream, str_peek(&path), &handler, &status, &problem, &err);
