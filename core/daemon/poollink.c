@@ -50,6 +50,7 @@ struct system_job {
 
 struct pool_link {
 	struct pool_link_options o;
+	char *state, *run_user;	    /* owned; o points here */
 	struct instance *instances; /* owned list */
 	struct system_job *jobs;    /* owned list */
 	uint64_t next_gen, next_system;
@@ -558,6 +559,10 @@ struct pool_link *pool_link_new(const struct pool_link_options *o)
 	struct pool_link *p = MEM_NEW(struct pool_link);
 
 	p->o = *o;
+	p->state = mem_strdup(o->state); /* a reload frees the configuration that they came from */
+	p->run_user = o->run_user ? mem_strdup(o->run_user) : NULL;
+	p->o.state = p->state;
+	p->o.run_user = p->run_user;
 	p->ready_fd = -1;
 	p->start_ms = START_FIRST_MS;
 	p->start_timer = evtimer_new(o->loop->base, on_start_timer, p);
@@ -579,6 +584,8 @@ void pool_link_free(struct pool_link *p)
 		event_free(p->ready);
 	io_close(&p->ready_fd);
 	event_free(p->start_timer);
+	mem_free(p->state);
+	mem_free(p->run_user);
 	mem_free(p);
 }
 

@@ -11,8 +11,8 @@
 struct pool_link;
 struct pool_link_options {
 	struct loop *loop;
-	const char *state;    /* absolute; borrowed */
-	const char *run_user; /* or NULL; borrowed */
+	const char *state;    /* absolute; copied */
+	const char *run_user; /* or NULL; copied */
 	const uint8_t *uuid;  /* 16 bytes; borrowed */
 	uint32_t epoch;
 	bool once;    /* the pool ends with this daemon */

@@ -1,0 +1,185 @@
+#!/bin/bash
+# Covers: life of sluiced on the real pool and workers: readiness, one daemon per store, kill -9 and adoption, TERM leaves
+# steps running, HUP with a good and a bad file, apply after a change and a removal, a secret rotated without a restart,
+# descriptors and environment of a command, --check, --fsck, --once and their exit codes.
+# Does not cover: crash points (tests/torture), two users, systemd.
+set -u
+bin=${SLUICE_BUILD_DIR:?}/core/daemon/sluiced cli=${SLUICE_BUILD_DIR:?}/core/cli/sluice
+work=$(mktemp -d /tmp/sluice-life-XXXXXX)
+daemon=
+finish() {
+	[ -n "$daemon" ] && kill -9 "$daemon" 2>/dev/null
+	(cd "$work" && timeout 20 "$cli" shutdown --cancel >/dev/null 2>&1)
+	rm -rf "$work"
+}
+trap finish EXIT
+fail() {
+	echo "FAILED: $*"
+	tail -n 20 "$work/log"
+	exit 1
+}
+expect() { # expect CODE COMMAND...: the exit code of a command
+	local want=$1 got
+	shift
+	"$@" >"$work/stdout" 2>"$work/stderr"
+	got=$?
+	[ "$got" = "$want" ] || fail "$* ended with $got, not $want: $(cat "$work/stdout" "$work/stderr")"
+}
+get() {
+	curl -s --max-time 5 --unix-socket "$work/state/sluice.sock" "http://localhost$1"
+}
+start() {
+	"$bin" -c "$work/sluice.yaml" >>"$work/log" 2>&1 &
+	daemon=$!
+	for _ in $(seq 400); do
+		[ "$(get /readyz)" = ok ] && return
+		kill -0 "$daemon" 2>/dev/null || fail "the daemon ended at its start"
+		sleep 0.02
+	done
+	fail "not ready: $(get /readyz)"
+}
+wait_for() { # wait_for WHAT COMMAND...: until it succeeds, at most 10 s
+	local what=$1
+	shift
+	for _ in $(seq 500); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.02
+	done
+	fail "waited in vain for: $what"
+}
+state_is() { # state_is RUN STATE
+	get "/v1/runs/$1" | grep -q "\"state\":\"$2\",\"trigger\""
+}
+stop() { # stop SIGNAL: ends the daemon, whose exit code is returned
+	local pid=$daemon
+	kill "-$1" "$pid"
+	daemon=
+	wait "$pid" 2>/dev/null
+}
+trigger() {
+	"$cli" trigger "$1" -o json | sed 's/.*"runs":\["\([^"]*\)".*/\1/'
+}
+
+cd "$work" || exit 1
+mkdir dags
+echo first-secret >secret
+cat >sluice.yaml <<'EOF'
+deployment: life
+workers: 4
+connections:
+  api: {plugin: noop, token: {file: secret}}
+EOF
+cat >dags/slow.yaml <<EOF
+dag: slow
+concurrency: {max_runs: 10}
+steps:
+  wait:
+    task: {plugin: exec, shell: "echo begin >> $work/out; sleep 1.5; echo end >> $work/out"}
+  after:
+    needs: [wait]
+    task: {plugin: exec, shell: "echo after >> $work/out"}
+EOF
+cat >dags/look.yaml <<EOF
+dag: look
+steps:
+  look:
+    task: {plugin: exec, shell: "ls -l /proc/self/fd > $work/fds; env > $work/env"}
+EOF
+sed -i '/^connections:/,$d' sluice.yaml
+
+expect 0 "$bin" -c sluice.yaml --check
+expect 5 "$bin" -c sluice.yaml --fsck
+expect 2 "$bin" --nonsense
+expect 2 "$bin" -c sluice.yaml --restore x
+SLUICE_LEAKY=1 start
+
+echo "# one daemon per store"
+expect 4 "$bin" -c sluice.yaml
+grep -q "pid $daemon" stderr || fail "the other daemon's pid is not named: $(cat stderr)"
+expect 4 "$bin" -c sluice.yaml --fsck
+[ "$(stat -c %a state)" = 700 ] || fail "state is not private"
+[ "$(stat -c %a state/sluice.sock)" = 660 ] || fail "the socket is not 0660"
+
+echo "# what a command gets"
+expect 0 "$cli" run look
+grep -q 'data.mdb\|lock.mdb\|sluice.lock' fds && fail "a command holds the store: $(cat fds)"
+grep -q SLUICE_LEAKY env && fail "the daemon's environment reaches commands"
+
+echo "# kill -9 and adoption"
+run=$(trigger slow)
+wait_for "the step's begin" test -s out
+stop KILL
+start
+wait_for "the run's end" state_is "$run" succeeded
+[ "$(tr '\n' ' ' <out)" = "begin end after " ] || fail "steps ran otherwise than once: $(cat out)"
+
+echo "# TERM leaves what runs"
+: >out
+run=$(trigger slow)
+wait_for "the step's begin" test -s out
+stop TERM || fail "TERM ended with $?"
+wait_for "the step's end without a daemon" grep -q end out
+start
+wait_for "the run's end" state_is "$run" succeeded
+[ "$(tr '\n' ' ' <out)" = "begin end after " ] || fail "steps ran otherwise than once: $(cat out)"
+
+echo "# files: a broken one keeps its last good plan, a changed one is taken, a vanished one goes"
+cp dags/look.yaml look.good
+echo "dag: [" >dags/look.yaml
+expect 2 "$cli" apply
+expect 0 "$cli" run look
+sed 's/^dag: look/dag: look\ndescription: changed/' look.good >dags/look.yaml
+expect 0 "$cli" plan -o json
+grep -q '"change":\["look"\]' stdout || fail "plan does not name the change: $(cat stdout)"
+expect 0 "$cli" apply -o json
+expect 0 "$cli" plan -o json
+grep -q '"change":\[\],"remove":\[\],"same":2' stdout || fail "apply left a change: $(cat stdout)"
+rm dags/look.yaml
+kill -HUP "$daemon"
+wait_for "the DAG to go" sh -c "! '$cli' run look"
+cp look.good dags/look.yaml
+
+echo "# configuration: a bad file keeps the old one"
+cp sluice.yaml good.yaml
+echo "workers: many" >>sluice.yaml
+kill -HUP "$daemon"
+wait_for "the refusal in the log" grep -q "the old configuration stays" log
+cp good.yaml sluice.yaml
+kill -HUP "$daemon"
+wait_for "the reload" grep -q "configuration reloaded" log
+wait_for "the DAG to come back" "$cli" run look
+
+echo "# shutdown stops the pool too, fsck is clean"
+pid=$daemon
+daemon=
+expect 0 "$cli" shutdown --drain=10s
+wait "$pid" || fail "the daemon ended with $?"
+wait_for "the pool's end" sh -c "! ls $work/state/pool/*.lock"
+expect 0 "$bin" -c sluice.yaml --fsck
+expect 0 "$bin" -c sluice.yaml --fsck -o json
+grep -q '"ok":true' stdout || fail "fsck: $(cat stdout)"
+
+echo "# a damaged store"
+printf 'XXXX' | dd of=state/data.mdb bs=1 seek=20 conv=notrunc 2>/dev/null
+expect 1 "$bin" -c sluice.yaml --fsck
+
+echo "# --once"
+rm -rf state
+mkdir elsewhere
+cd elsewhere || exit 1
+cat >one.yaml <<'EOF'
+dag: one
+params: {word: {type: string, required: true}}
+steps:
+  say: {task: {plugin: exec, shell: 'echo "it is ${params.word}"; test ${params.word} = good'}}
+EOF
+expect 0 "$bin" --once one.yaml --param word=good -o json
+grep -q '"state":"succeeded"' "$work/stdout" || fail "--once: $(cat "$work/stdout")"
+expect 1 "$bin" --once one.yaml --param word=bad
+grep -q "it is bad" "$work/stderr" || fail "the failed step's log is not shown: $(cat "$work/stderr")"
+expect 2 "$bin" --once one.yaml
+expect 5 "$bin" --once none.yaml
+echo "steps: {a: {}}" >bad.yaml
+expect 2 "$bin" --once bad.yaml
+grep -q 'bad.yaml:1:' "$work/stderr" || fail "errors have no place: $(cat "$work/stderr")"
+echo ok
