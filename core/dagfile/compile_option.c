@@ -279,6 +279,29 @@ static bool take_template(const struct option_place *p, const struct yaml_node *
 	return true;
 }
 
+static void refuse_templates(
+    const struct option_place *p, const struct yaml_node *n, const struct json *opt)
+{
+	const struct yaml_node *c;
+
+	if (n->kind == YAML_TEXT && expr_is_template(n->text))
+		diag_error(p->d, n, "no-template-here", "write the value itself",
+		    "no ${…} can stand in \"%.80s\"", json_get_str(opt, "name", ""));
+	for (c = n->first; c != NULL; c = c->next)
+		refuse_templates(p, c, opt);
+}
+
+/* An element of a list or map whose elements the plugin does not describe. */
+static void take_free(
+    const struct option_place *p, const struct yaml_node *n, const struct json *opt, struct jw *w)
+{
+	if (p->scope != NULL && json_get_bool(opt, "templated", false))
+		expr_check_tree(p->d, n, p->scope, WANT_ANY);
+	else
+		refuse_templates(p, n, opt);
+	yaml_write_json(n, w);
+}
+
 static void take_list(
     const struct option_place *p, const struct yaml_node *n, const struct json *opt, struct jw *w)
 {
@@ -290,7 +313,7 @@ static void take_list(
 		if (elem != NULL)
 			take(p, c, elem, w);
 		else
-			yaml_write_json(c, w);
+			take_free(p, c, opt, w);
 	}
 	jw_end_array(w);
 }
@@ -307,7 +330,7 @@ static void take_map(
 		if (elem != NULL)
 			take(p, c, elem, w);
 		else
-			yaml_write_json(c, w);
+			take_free(p, c, opt, w);
 	}
 	jw_end_object(w);
 }
