@@ -1,10 +1,8 @@
 /* build.c: rows in, Arrow arrays out. One growing buffer a column; NULL bitmaps are made at the
  * first NULL. */
-#include "sluice/kit/batch.h"
-#include "sluice/kit/stream.h"
-#include "sluice/kit/text.h"
-
 #include "core/kit/build.h"
+
+#include "sluice/kit/text.h"
 
 #include "core/base/mem.h"
 #include "core/base/str.h"

@@ -386,9 +386,25 @@ static slu_rc put_line(slu_parser *p, slu_builder *b, const char *s, const char 
 	return blanks(s, end) == end ? SLU_OK : (*why = syntax, SLU_E_DATA);
 }
 
+/* The line of n bytes at p->at as a row; blank ones are none. */
+static slu_rc take_line(slu_parser *p, slu_builder *b, size_t n, slu_err *err)
+{
+	const char *s = p->buf + p->at, *col, *why;
+
+	slu_buf_reset(&p->rest);
+	if (blanks(s, s + n) == s + n)
+		return SLU_OK;
+	if (put_line(p, b, s, s + n, &col, &why) != SLU_OK)
+		return parse_reject(p, b, s, n, col, why, err);
+	if (p->rest.len && p->rest_col >= 0) {
+		slu_buf_addc(&p->rest, '}');
+		slu_put_bytes(b, (size_t)p->rest_col, p->rest.s, p->rest.len);
+	}
+	return slu_row_end(b, err);
+}
+
 slu_rc ndjson_fill(slu_parser *p, slu_builder *b, int *ret_done, slu_err *err)
 {
-	const char *col, *why;
 	size_t n, next;
 	bool end;
 	slu_rc rc;
@@ -401,20 +417,7 @@ slu_rc ndjson_fill(slu_parser *p, slu_builder *b, int *ret_done, slu_err *err)
 			*ret_done = 1;
 			return SLU_OK;
 		}
-		slu_buf_reset(&p->rest);
-		if (blanks(p->buf + p->at, p->buf + p->at + n) < p->buf + p->at + n) {
-			if (put_line(p, b, p->buf + p->at, p->buf + p->at + n, &col, &why) !=
-			    SLU_OK) {
-				rc = parse_reject(p, b, p->buf + p->at, n, col, why, err);
-			} else {
-				if (p->rest.len && p->rest_col >= 0) {
-					slu_buf_addc(&p->rest, '}');
-					slu_put_bytes(
-					    b, (size_t)p->rest_col, p->rest.s, p->rest.len);
-				}
-				rc = slu_row_end(b, err);
-			}
-		}
+		rc = take_line(p, b, n, err);
 		if (rc != SLU_OK)
 			return rc;
 		p->at = next;

@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define FENCE_KEEP_S (90 * 86400) /* longer than any step runs */
 
 static slu_rc rename_files(struct load *l, slu_err *err)
 {
@@ -312,6 +316,28 @@ static void sweep_folder(struct load *l, const char *key, const struct manifest 
 		(void)closedir(d);
 }
 
+/* A fence outlives every attempt it could stop. */
+static void sweep_fences(const struct load *l)
+{
+	char path[8192];
+	time_t old = time(NULL) - FENCE_KEEP_S;
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/_sluice", l->dir);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		if (strncmp(e->d_name, "fence-", 6) != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/_sluice/%s", l->dir, e->d_name);
+		if (stat(path, &st) == 0 && st.st_mtime < old)
+			(void)unlink(path);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
 /* Readers keep what they read: then the sweep is left to the next publish. */
 static void sweep(struct load *l, const struct manifest *before)
 {
@@ -323,6 +349,7 @@ static void sweep(struct load *l, const struct manifest *before)
 		return;
 	for (i = 0; i < l->m.n; i++)
 		sweep_folder(l, l->m.parts[i].key, before);
+	sweep_fences(l);
 	(void)close(fd);
 }
 

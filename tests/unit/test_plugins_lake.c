@@ -95,9 +95,9 @@ Test(plugins_lake, puts_rows_into_the_days_of_the_zone)
 				  "{\"partition\":\"day=2026-11-21\",\"rows\":2,\"changed\":true,"
 				  "\"max_event_us\":\"1795222800000000\"}]");
 	cr_assert_eq(count_files(&p, "lake/shop.t/day=2026-11-21"), 1);
-	cr_assert_str_eq(
-	    read_rows(&p, all), "{\"d\":\"2026-11-20T14:59:59Z\",\"n\":1}\n{\"d\":\"2026-11-20T15:"
-				"00:00Z\",\"n\":2}\n{\"d\":\"2026-11-21T01:00:00Z\",\"n\":3}\n");
+	cr_assert_str_eq(read_rows(&p, all),
+	    "{\"d\":\"2026-11-20T14:59:59Z\",\"n\":1}\n{\"d\":\"2026-11-20T15:"
+	    "00:00Z\",\"n\":2}\n{\"d\":\"2026-11-21T01:00:00Z\",\"n\":3}\n");
 	cr_assert_str_eq(
 	    read_rows(&p,
 		"{\"dataset\":\"lake/"

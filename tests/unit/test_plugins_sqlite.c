@@ -137,15 +137,31 @@ Test(plugins_sqlite, merges_by_key_and_never_takes_an_older_version)
 	l.work.n_key = 1;
 	cr_assert_eq(load(&p, &l, COLS, "{\"id\":3,\"name\":null,\"v\":1}\n", &err), SLU_OK);
 	cr_assert_eq(l.report.flags, SLU_RP_UNCHANGED);
+	plug_done(&p);
+	LEAK_CHECK();
+}
+
+static void merge_order(struct plug *p, struct plug_load *l)
+{
+	static const char *const key[] = {"id"};
+
+	next_run(p, l, SLU_M_MERGE);
+	l->work.key = key;
+	l->work.n_key = 1;
+}
+
+Test(plugins_sqlite, merge_refuses_duplicates_or_takes_the_latest_and_rejects_null_keys)
+{
+	struct plug_load l = {0};
+	struct plug p;
+	slu_err err;
+
+	plug_init(&p);
 	/* duplicates: refused, or the latest */
-	next_run(&p, &l, SLU_M_MERGE);
-	l.work.key = key;
-	l.work.n_key = 1;
+	merge_order(&p, &l);
 	cr_assert_eq(
 	    load(&p, &l, COLS, "{\"id\":9,\"v\":1}\n{\"id\":9,\"v\":2}\n", &err), SLU_E_DATA);
-	next_run(&p, &l, SLU_M_MERGE);
-	l.work.key = key;
-	l.work.n_key = 1;
+	merge_order(&p, &l);
 	l.work.version_column = "v";
 	l.work.flags = SLU_WK_LATEST;
 	cr_assert_eq(
@@ -155,9 +171,7 @@ Test(plugins_sqlite, merges_by_key_and_never_takes_an_older_version)
 	cr_assert_str_eq(rows(&p, "SELECT name, v FROM t WHERE id = 9"), "x|2\n");
 	/* NULL in the key rejects the row */
 	p.max_rejects = 1;
-	next_run(&p, &l, SLU_M_MERGE);
-	l.work.key = key;
-	l.work.n_key = 1;
+	merge_order(&p, &l);
 	cr_assert_eq(
 	    load(&p, &l, COLS, "{\"id\":null,\"name\":\"x\"}\n{\"id\":10,\"name\":\"y\"}\n", &err),
 	    SLU_OK, "%s", err.message);
