@@ -388,7 +388,10 @@ static void take(
 	enum opt_type type = type_of(opt);
 
 	if (n->bad || take_template(p, n, opt, type)) {
-		yaml_write_json(n, w);
+		if (!n->bad && n->kind == YAML_TEXT)
+			write_text(p, n, type, w); /* a path with ${…} in it starts at the file too */
+		else
+			yaml_write_json(n, w);
 		return;
 	}
 	if (type == OPT_SECRET)
