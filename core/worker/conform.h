@@ -4,7 +4,7 @@
  * A first part needs the .so alone: its tables, and opening every role with no options and with
  * wrong ones. The second part runs the roles and needs to know how: a scenario, NAME.conform.json
  * beside NAME.so or named behind it. `%DIR%` in it is a folder of the kit's own.
- *   {"files":{"in.csv":"id,name\n1,a\n"},
+ *   {"secrets":{"name:pii":"…"},"files":{"in.csv":"id,name\n1,a\n"},
  *    "connections":{"store":{"plugin":"sqlite","type":"sqlite","path":"%DIR%/x.db"}},
  *    "extract":{…the role as in a plan…}, "rows":1, "empty":{…an extract without rows…},
  *    "transform":{…}, "load":{…without mode and table…}, "verify":{…an extract that reads `table`

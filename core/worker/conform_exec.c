@@ -106,6 +106,25 @@ static void put_role(struct json *plan, const char *name, const struct json *rol
 		json_put(plan, name, json_dup(role));
 }
 
+/* All times of the kit's source lie in one day of Tokyo: that day is the window. */
+#define WINDOW_FROM INT64_C(1795186800000000)
+#define WINDOW_TO (WINDOW_FROM + 86400 * US_PER_S)
+
+static bool is_partitioned(const struct run_order *o)
+{
+	return o->mode != NULL && strcmp(o->mode, "replace_partition") == 0;
+}
+
+static void put_partition(struct json *load)
+{
+	struct json *p = json_new_object();
+
+	json_put(p, "unit", json_new_str("day"));
+	json_put(p, "zone", json_new_str("Asia/Tokyo"));
+	json_put(p, "column", json_new_str("t"));
+	json_put(load, "partition", p);
+}
+
 static struct json *make_load(const struct run_order *o)
 {
 	struct json *load;
@@ -135,6 +154,8 @@ static struct json *make_load(const struct run_order *o)
 	}
 	if (o->mode != NULL && strcmp(o->mode, "append") == 0)
 		json_put(load, "stamp", json_new_bool(true));
+	if (is_partitioned(o))
+		put_partition(load);
 	return load;
 }
 
@@ -192,6 +213,12 @@ static struct json *make_job(const struct making *m)
 	json_put(j, "connections", connections != NULL ? json_dup(connections) : json_new_object());
 	json_push(dirs, json_new_str(dir));
 	json_put(j, "plugin_dirs", dirs);
+	if (json_get(c->scenario, "secrets") != NULL)
+		json_put(j, "secrets", json_dup(json_get(c->scenario, "secrets")));
+	if (is_partitioned(m->o)) {
+		json_put(j, "window_from_us", json_new_i64(WINDOW_FROM));
+		json_put(j, "window_to_us", json_new_i64(WINDOW_TO));
+	}
 	if (m->o->cursor != NULL) {
 		cursor = json_new_object();
 		json_put(cursor, "json", json_new_str(m->o->cursor));

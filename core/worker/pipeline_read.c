@@ -252,20 +252,26 @@ static void merge_mark(struct mark *to, const struct mark *from)
 	mark_set(to, &view);
 }
 
+/* The run's window bounds what was looked at where the extract reads by it, or the load replaces
+ * its partitions whole. */
+static bool is_windowed(const struct job *j)
+{
+	return json_path(j->rendered, "extract.window") != NULL ||
+	       str_eq(json_str(json_path(j->rendered, "load.mode"), ""), "replace_partition");
+}
+
 /* What end() said, filled up by the last mark, the upper bound and the run's window. */
 static void make_mark(struct reading *r)
 {
-	const struct json *role = job_role(r->at->job, "extract");
-
 	merge_mark(&r->mark, &r->run.end_mark);
 	merge_mark(&r->mark, &r->run.mark);
 	merge_mark(&r->mark, &r->upper);
-	if (!(r->mark.flags & SLU_MARK_COMPLETE) && r->at->pub.window_to_us != SLU_TIME_NONE &&
-	    json_get(role, "window") != NULL) {
-		r->mark.set = true;
-		r->mark.flags |= SLU_MARK_COMPLETE;
-		r->mark.complete_us = r->at->pub.window_to_us;
-	}
+	if ((r->mark.flags & SLU_MARK_COMPLETE) || r->at->pub.window_to_us == SLU_TIME_NONE ||
+	    !is_windowed(r->at->job))
+		return;
+	r->mark.set = true;
+	r->mark.flags |= SLU_MARK_COMPLETE;
+	r->mark.complete_us = r->at->pub.window_to_us;
 }
 
 /* ---- pulling ---- */

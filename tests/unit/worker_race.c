@@ -5,20 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static int failures;
+#define RUNS 25
 
+static int failures, n;
+
+/* One line of TAP a run. */
 static void run(const char *what, const char *step, const char *want, int cancel_after_ms)
 {
 	struct rig r;
+	bool ok;
 
 	rig_init(&r, step);
 	r.cancel_after_ms = cancel_after_ms;
 	rig_run(&r);
-	if (strcmp(rig_class(&r), want) != 0) {
-		fprintf(stderr, "%s: %s instead of %s: %s\n", what, rig_class(&r), want,
-		    rig_message(&r));
-		failures++;
-	}
+	ok = strcmp(rig_class(&r), want) == 0;
+	printf("%s %d - %s: %s\n", ok ? "ok" : "not ok", ++n, what, rig_class(&r));
+	failures += !ok;
 	rig_done(&r);
 }
 
@@ -29,6 +31,7 @@ int main(void)
 	    "'transform':[{'plugin':'probe','options':{}}]," PROBE_LOAD "}}";
 	int i;
 
+	printf("1..%d\n", RUNS);
 	for (i = 0; i < 5; i++) {
 		run("moves",
 		    "{" PROBE_EXTRACT ",'options':{'rows':20000,'batch':16}},'transform':[{'plugin'"
