@@ -11,7 +11,7 @@ static const struct cli_opt opts[] = {
     {NULL, NULL, NULL, 0},
 };
 
-/* The catalog of the worker: {"plugins":[…]}; files that do not load stand in "errors". */
+/* The catalog of the worker: {"plugins":[…]}; files that do not load stand in "problems". */
 static int describe(const struct cli *cli, struct json **ret)
 {
 	char worker[] = "sluice-worker", option[] = "--describe", c[] = "--config";
@@ -68,7 +68,7 @@ static int list(struct cli *cli)
 		str_done(&roles);
 	}
 	table_print(t, cli, "no plugins found");
-	for (const struct json *e = json_first(json_get(catalog, "errors")); e; e = json_next(e))
+	for (const struct json *e = json_first(json_get(catalog, "problems")); e; e = json_next(e))
 		cli_error(0, "%s: %s", json_get_str(e, "file", ""), json_get_str(e, "message", ""));
 	json_free(catalog);
 	return rc;
