@@ -177,6 +177,25 @@ static int recount(struct tx *x, const struct choice *c, struct step_rec *s)
 	return rc;
 }
 
+/* Children that stay (left out by --only) are told that it is open again. */
+static int untell_staying(struct tx *x, const struct choice *c, const struct step_rec *s)
+{
+	const struct plan_step *p = &x->plan->steps[s->step];
+	struct step_rec child;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < p->n_children; i++) {
+		if (in_set(c->steps, p->children[i]))
+			continue;
+		rc = step_load(x, p->children[i], 0, &child);
+		if (rc != 0)
+			return rc;
+		parent_count(p, s, &child, -1);
+		rc = step_put(x->v, &child);
+	}
+	return rc;
+}
+
 static int reopen_step(
     struct tx *x, const struct choice *c, uint16_t i, const struct step_ref *items, size_t n_items)
 {
@@ -184,6 +203,8 @@ static int reopen_step(
 	int rc = step_load(x, i, 0, &s);
 	bool items_only;
 
+	if (rc == 0)
+		rc = untell_staying(x, c, &s);
 	if (rc == 0)
 		rc = recount(x, c, &s);
 	if (rc != 0)

@@ -4,14 +4,21 @@ TESTS += tests/unit/test_sched
 tests_unit_test_sched_SOURCES = \
 	tests/unit/memview.c tests/unit/memview.h \
 	tests/unit/sched_rig.c tests/unit/sched_rig.h \
+	tests/unit/test_sched_acts.c \
 	tests/unit/test_sched_apply.c \
+	tests/unit/test_sched_event.c \
+	tests/unit/test_sched_fire.c \
 	tests/unit/test_sched_flow.c \
+	tests/unit/test_sched_foreach.c \
 	tests/unit/test_sched_key.c \
 	tests/unit/test_sched_outcome.c \
+	tests/unit/test_sched_plans.c \
 	tests/unit/test_sched_pool.c \
 	tests/unit/test_sched_random.c \
 	tests/unit/test_sched_record.c \
 	tests/unit/test_sched_retry.c \
+	tests/unit/test_sched_start.c \
+	tests/unit/test_sched_tick.c \
 	tests/unit/test_sched_view.c
 tests_unit_test_sched_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_sched_LDADD = core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \

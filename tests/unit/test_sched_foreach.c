@@ -1,0 +1,202 @@
+/* Groups: expansion with stable keys, max_parallel, tolerate, reruns of items. */
+#include "core/sched/table.h"
+#include "leak.h"
+#include "sched_rig.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t begin(struct rig *g, const char *steps, uint32_t workers)
+{
+	rig_init(g, workers);
+	rig_dag(g, "d", steps, NULL, NULL);
+	return rig_start(g, "d");
+}
+
+static void rerun(struct rig *g, uint64_t run, const char *step)
+{
+	const char *names[1] = {step};
+	struct op op = {.kind = OP_RERUN};
+
+	op.u.rerun.run = run;
+	op.u.rerun.steps = names;
+	op.u.rerun.n_steps = step != NULL;
+	cr_assert_eq(rig_op(g, &op), 0, "%s", g->r.err.text);
+}
+
+Test(sched_foreach, every_item_runs_and_the_group_ends_with_the_last)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=3;z:f", 8);
+
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_RUNNING);
+	cr_assert_eq(g.jobs.n, 3);
+	cr_assert(rig_answer(&g, run, "f[2]", OUTCOME_OK, "{\"class\":\"ok\",\"rows_out\":5}"));
+	cr_assert(rig_ok(&g, run, "f[1]"));
+	cr_assert_eq(rig_state(&g, run, "z"), STEP_WAITING);
+	cr_assert(rig_answer(&g, run, "f[3]", OUTCOME_OK, "{\"class\":\"ok\",\"rows_out\":6}"));
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_SUCCEEDED);
+	cr_assert_eq(rig_step(&g, run, "f").rows_out, 11);
+	cr_assert_eq(rig_state(&g, run, "z"), STEP_RUNNING);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, max_parallel_holds_and_moves_on)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=5 par=2", 8);
+
+	cr_assert_eq(g.jobs.n, 2);
+	cr_assert_eq(memview_count(&g.mem, TABLE_BLOCKED), 3);
+	for (int i = 0; i < 3; i++) {
+		rig_answer_at(&g, 0, OUTCOME_OK, "");
+		cr_assert_eq(g.jobs.n, 2);
+	}
+	rig_drain(&g);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, an_empty_list_is_done_at_once)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=0;z:f", 1);
+
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_SUCCEEDED);
+	cr_assert_eq(rig_state(&g, run, "z"), STEP_RUNNING);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, a_list_comes_out_of_what_another_step_said)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "l;f:l each=${steps.l.outputs.list}", 8);
+
+	rig_answer(
+	    &g, run, "l", OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"list\":[\"x\",\"y\"]}}");
+	cr_assert(rig_ok(&g, run, "f[x]"));
+	cr_assert(rig_ok(&g, run, "f[y]"));
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, a_bad_list_is_class_config)
+{
+	static const struct {
+		const char *outputs, *says;
+	} cases[] = {
+	    {"{\"list\":[\"x\",\"y\",\"x\"]}", "two items have the key \"x\""},
+	    {"{\"list\":\"x\"}", "is not a list"},
+	    {"{\"list\":[{\"a\":1}]}", "give `key`"},
+	    {"{\"list\":[\"\"]}", "1 to 255 bytes"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig g;
+		uint64_t run = begin(&g, "l;f:l each=${steps.l.outputs.list}", 8);
+		char report[256];
+
+		snprintf(
+		    report, sizeof(report), "{\"class\":\"ok\",\"outputs\":%s}", cases[i].outputs);
+		rig_answer(&g, run, "l", OUTCOME_OK, report);
+		cr_assert_eq(rig_state(&g, run, "f"), STEP_FAILED, "case %zu", i);
+		cr_assert_eq(rig_step(&g, run, "f").class_, CLASS_CONFIG);
+		cr_assert_not_null(strstr(rig_step(&g, run, "f").message, cases[i].says),
+		    "case %zu: %s", i, rig_step(&g, run, "f").message);
+		cr_assert_eq(memview_count(&g.mem, TABLE_ITEM), 0);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, tolerate_counts_failed_items)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=3 tol=1", 8);
+
+	rig_fail(&g, run, "f[1]", "data");
+	rig_drain(&g);
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_SUCCEEDED);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	rig_done(&g);
+	run = begin(&g, "f each=3 tol=1", 8);
+	rig_fail(&g, run, "f[1]", "data");
+	rig_fail(&g, run, "f[3]", "data");
+	rig_drain(&g);
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_FAILED);
+	cr_assert_str_eq(rig_step(&g, run, "f").message, "2 of 3 items failed: 1, 3");
+	cr_assert_eq(rig_step(&g, run, "f").class_, CLASS_DATA);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, a_rerun_takes_the_failed_items_only)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=3;z:f", 8);
+
+	rig_fail(&g, run, "f[2]", "data");
+	rig_drain(&g);
+	cr_assert_eq(rig_run_state(&g, run), RUN_FAILED);
+	rerun(&g, run, NULL);
+	cr_assert_eq(g.jobs.n, 1);
+	cr_assert_eq(rig_step(&g, run, "f[2]").generation, 1);
+	cr_assert_eq(rig_step(&g, run, "f[2]").attempt, 2);
+	cr_assert_eq(rig_step(&g, run, "f[1]").generation, 0);
+	rig_drain(&g);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	cr_assert_eq(rig_state(&g, run, "z"), STEP_SUCCEEDED);
+	/* all ended well: the whole group again, and one item by name */
+	rerun(&g, run, "f");
+	cr_assert_eq(g.jobs.n, 3);
+	rig_drain(&g);
+	rerun(&g, run, "f[3]");
+	cr_assert_eq(g.jobs.n, 1);
+	rig_drain(&g);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, when_its_list_changes_items_come_and_go)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "l;f:l each=${steps.l.outputs.list}", 8);
+
+	rig_answer(
+	    &g, run, "l", OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"list\":[\"x\",\"y\"]}}");
+	rig_fail(&g, run, "f[x]", "data");
+	rig_drain(&g);
+	rerun(&g, run, "l");
+	rig_answer(
+	    &g, run, "l", OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"list\":[\"y\",\"z\"]}}");
+	cr_assert_eq(g.jobs.n, 2);
+	rig_drain(&g);
+	cr_assert_eq(rig_state(&g, run, "f[x]"), STEP_SKIPPED);
+	cr_assert_eq(rig_step(&g, run, "f[y]").generation, 1);
+	cr_assert_eq(rig_step(&g, run, "f[z]").generation, 0);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_foreach, cancel_ends_the_items_that_wait)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=5 par=2;z:f", 8);
+
+	rig_cancel(&g, run);
+	cr_assert_eq(rig_state(&g, run, "f[5]"), STEP_CANCELLED);
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_RUNNING);
+	rig_answer_at(&g, 0, OUTCOME_CANCELLED, "");
+	rig_answer_at(&g, 0, OUTCOME_OK, "");
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_CANCELLED);
+	cr_assert_eq(rig_run_state(&g, run), RUN_CANCELLED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
