@@ -14,6 +14,7 @@
 #include "core/sched/table.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK 32
 #define IN_FLIGHT 2 /* lanes of the pool for system jobs */
@@ -321,12 +322,35 @@ static void chunk_split(struct compile *c, struct chunk *k)
 
 static void chunk_failed(struct compile *c, struct chunk *k, const char *why)
 {
-	if (k->n > 1) {
+	if (k->n == 0) {
+		log_warn("plugins cannot be described: %s", why);
+		chunk_end(c, k);
+	} else if (k->n > 1) {
 		chunk_split(c, k);
 	} else {
 		take_failure(c, &c->scan.files.v[c->changed.v[k->first]], why);
 		chunk_end(c, k);
 	}
+}
+
+static char *catalog_path(const struct compile *c)
+{
+	return io_path_join(c->d->conf->state_dir, "plugins.json");
+}
+
+/* Option tables of plugins that the compiler had to ask: kept, so that the next one need not. */
+static void take_catalog(struct compile *c, const struct json *catalog)
+{
+	char *path = catalog_path(c);
+	struct err err = {0};
+	struct str text;
+
+	str_init(&text, REPLY_MAX);
+	json_print(catalog, &text);
+	if (io_write_file(path, str_peek(&text), text.len, 0640, &err) != 0)
+		log_warn("plugins are described again each time: %s", err.text);
+	str_done(&text);
+	mem_free(path);
 }
 
 static void chunk_take(struct compile *c, struct chunk *k, const struct json *reply)
@@ -338,6 +362,8 @@ static void chunk_take(struct compile *c, struct chunk *k, const struct json *re
 		chunk_failed(c, k, json_get_str(reply, "error", "the compiler gave no answer"));
 		return;
 	}
+	if (json_is(json_get(reply, "catalog"), JSON_OBJECT))
+		take_catalog(c, json_get(reply, "catalog"));
 	for (; at; at = json_next(at), i++)
 		take_file(c, &c->scan.files.v[c->changed.v[k->first + i]], at);
 	chunk_end(c, k);
@@ -393,7 +419,7 @@ static void job_write(struct compile *c, const struct chunk *k, struct str *out)
 		jw_json(&w, conf->plugin_dirs);
 	else
 		jw_raw(&w, "[]");
-	path = io_path_join(conf->state_dir, "plugins.json");
+	path = catalog_path(c);
 	jw_kstr(&w, "catalog_cache", path);
 	mem_free(path);
 	jw_end_object(&w);
@@ -504,17 +530,28 @@ static int find_changes(struct compile *c, struct err *err)
 	return 0;
 }
 
+static void chunk_add(struct compile *c, size_t first, size_t n)
+{
+	struct chunk *k = MEM_NEW(struct chunk);
+
+	k->c = c;
+	k->first = first;
+	k->n = n;
+	VEC_ADD(&c->chunks, k);
+	c->left++;
+}
+
+/* Where nothing changed, the compiler is asked about no file at all, for the catalog alone. */
 static void make_chunks(struct compile *c)
 {
-	for (size_t i = 0; i < c->changed.n; i += CHUNK) {
-		struct chunk *k = MEM_NEW(struct chunk);
+	char *path = catalog_path(c);
+	bool described = access(path, F_OK) == 0;
 
-		k->c = c;
-		k->first = i;
-		k->n = c->changed.n - i < CHUNK ? c->changed.n - i : CHUNK;
-		VEC_ADD(&c->chunks, k);
-		c->left++;
-	}
+	mem_free(path);
+	if (c->changed.n == 0 && !described && !c->head->single)
+		chunk_add(c, 0, 0);
+	for (size_t i = 0; i < c->changed.n; i += CHUNK)
+		chunk_add(c, i, c->changed.n - i < CHUNK ? c->changed.n - i : CHUNK);
 }
 
 static int start(struct compile *c, struct request *r, struct err *err)

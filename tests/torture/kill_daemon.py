@@ -239,7 +239,7 @@ class Torture:
         p.terminate()
         p.wait(20)
         self.fsck()
-        subprocess.run([f"{self.build}/core/cli/sluice", "-c", self.dir + "/sluice.yaml", "shutdown", "--cancel"],
+        subprocess.run([f"{self.build}/core/cli/sluice", "shutdown", "--cancel", "-c", self.dir + "/sluice.yaml"],
                        capture_output=True, env=dict(os.environ, SLUICE_BUILD_DIR=self.build))
 
     def run(self, cycles):
