@@ -49,6 +49,7 @@ const struct route http_routes[] = {
     {VET_GET, "/v1/stream", READ, 0, get_stream, "Server-Sent Events"},
     {VET_GET, "/v1/doctor", READ, 0, get_doctor, "Facts for sluice doctor"},
     {VET_POST, "/v1/shutdown", 0, ROUTE_BODY, post_shutdown, "Stop daemon and pool"},
+    {VET_GET, "/openapi.json", READ, 0, refuse_later, "This table as OpenAPI 3.1"},
     {VET_GET, "/v1/joins", READ, 0, refuse_later, "Open joins"},
     {VET_GET, "/v1/backfills", READ, 0, refuse_later, "Backfills"},
     {VET_POST, "/v1/backfills", 0, ROUTE_BODY, refuse_later, "Start a backfill"},

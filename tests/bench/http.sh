@@ -27,38 +27,78 @@ open(sys.argv[1] + "/body", "wb").write(body)
 open(sys.argv[1] + "/mac", "w").write(hmac.new(b"bench-secret-bench-secret", body, hashlib.sha256).hexdigest())
 PY
 
-# measure NAME ARGS…: runs the server, then wrk with 64 and 8 connections
-measure() {
-	local name=$1 port='' cpu requests connections
-	shift
-	rm -f "$work/in" && mkfifo "$work/in"
-	"$build/tests/bench/http_server" "$@" <"$work/in" >"$work/out" &
-	server=$!
-	exec 8>"$work/in"
-	while [ -z "$port" ]; do
-		sleep 0.05
-		kill -0 "$server" || exit 1
-		read -r port <"$work/out" || :
-	done
+# load NAME PORT: wrk with 256, 64 and 8 connections; leaves the number of requests in $requests
+load() {
+	local connections
 	requests=0
-	for connections in 64 8; do
+	for connections in 256 64 8; do
 		HOOK_BODY="$work/body" HOOK_SIGNATURE=$(<"$work/mac") HOOK_PREFIX="c$connections-" \
 			wrk -t1 -c"$connections" -d"${seconds}s" --latency -s "$src/tests/bench/http_post.lua" \
-			"http://127.0.0.1:$port/" >"$work/wrk"
-		awk -v name="$name" -v c="$connections" '
+			"http://127.0.0.1:$2/" >"$work/wrk"
+		awk -v name="$1" -v c="$connections" '
 			/^ *50%/ { p50 = $2 } /^ *99%/ { p99 = $2 } /^Requests\/sec/ { rate = $2 }
 			/Non-2xx/ { bad = " NOT 2xx: " $NF }
 			END { printf "webhook 1 KiB, %-24s %3d connections: %7.0f/s  p50 %s  p99 %s%s\n", name, c, rate, p50, p99, bad }' \
 			"$work/wrk"
 		requests=$((requests + $(sed -n 's/ *\([0-9]*\) requests in.*/\1/p' "$work/wrk")))
 	done
+}
+
+# await PATTERN: the first match in the server's output, in $found
+await() {
+	found=
+	while [ -z "$found" ]; do
+		sleep 0.05
+		kill -0 "$server" || exit 1
+		found=$(sed -n "s/$1/\1/p" "$work/out" | head -n 1)
+	done
+}
+
+# measure NAME ARGS…: the server alone
+measure() {
+	local name=$1
+	shift
+	rm -f "$work/in" && mkfifo "$work/in"
+	"$build/tests/bench/http_server" "$@" <"$work/in" >"$work/out" &
+	server=$!
+	exec 8>"$work/in"
+	await '^\([0-9]*\)$'
+	load "$name" "$found"
 	exec 8>&-
 	wait "$server"
 	server=
-	cpu=$(sed -n 2p "$work/out")
-	echo "webhook 1 KiB, $name: $(awk -v c="$cpu" -v n="$requests" 'BEGIN { printf "%.1f", c / n }') us of processor a request"
+	echo "webhook 1 KiB, $name: $(sed -n 2p "$work/out" | awk -v n="$requests" '{ printf "%.1f", $1 / n }') us of processor a request"
+}
+
+# The whole daemon, where each request starts a run; one run at a time, so that the runs wait and the figure is T1's.
+measure_runs() {
+	mkdir -p "$work/dags" && mkdir -m 700 "$work/daemon"
+	printf 'bench-secret-bench-secret' >"$work/secret" && chmod 600 "$work/secret"
+	cat >"$work/sluice.yaml" <<-YAML
+		deployment: bench
+		state: daemon
+		workers: 1
+		http: {listen: "127.0.0.1:0"}
+		hooks: {bench: {scheme: hmac, header: X-Signature, prefix: "sha256=", id_header: X-Id, secrets: [{file: secret}]}}
+		limits: {store: 8GiB}
+	YAML
+	cat >"$work/dags/d.yaml" <<-YAML
+		dag: started
+		triggers: {hook: {webhook: bench}}
+		concurrency: {max_runs: 1}
+		steps: {wait: {task: {plugin: exec, command: [sleep, "3600"]}}}
+	YAML
+	"$build/core/daemon/sluiced" -c "$work/sluice.yaml" >"$work/out" 2>&1 &
+	server=$!
+	await '^listening on port \([0-9]*\)$'
+	sleep 1
+	load "durable, starts a run" "$found"
+	SLUICE_CONFIG="$work/sluice.yaml" "$build/core/cli/sluice" shutdown --cancel >/dev/null || kill "$server"
+	wait "$server" || :
+	server=
 }
 
 measure "no store (limit)" limit
 mkdir -m 700 "$work/state"
 measure "durable, matches nothing" store "$work/state"
+measure_runs
