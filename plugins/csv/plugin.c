@@ -49,9 +49,13 @@ static slu_rc find_files(struct extract *x, slu_err *err)
 {
 	const char *path = x->host->get_str(x->run, "path");
 	int32_t may_be_none = 0;
-	char *full = slu_path(x->host, x->run, path);
-	int rc = glob(full, GLOB_ERR | (strpbrk(path, "*?[") ? 0 : GLOB_NOCHECK), NULL, &x->files);
+	char *full;
+	int rc;
 
+	if (!path || !*path)
+		return slu_fail_field(err, SLU_E_CONFIG, "CSV.PATH", "path", "path: which file?");
+	full = slu_path(x->host, x->run, path);
+	rc = glob(full, GLOB_ERR | (strpbrk(path, "*?[") ? 0 : GLOB_NOCHECK), NULL, &x->files);
 	slu_free(full);
 	x->globbed = rc == 0;
 	(void)x->host->get_bool(x->run, "allow_none", &may_be_none);

@@ -4,4 +4,4 @@ plugins_lake_la_SOURCES = %D%/extract.c %D%/lake.h %D%/load.c %D%/load.h %D%/man
 	%D%/publish.c %D%/write.c
 plugins_lake_la_LDFLAGS = $(FLAGS_PLUGIN)
 plugins_lake_la_LIBADD = core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md %D%/lake.conform.json

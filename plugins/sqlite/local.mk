@@ -5,4 +5,4 @@ plugins_sqlite_la_SOURCES = %D%/db.c %D%/extract.c %D%/load.c %D%/plugin.c %D%/q
 plugins_sqlite_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 plugins_sqlite_la_LDFLAGS = $(FLAGS_PLUGIN)
 plugins_sqlite_la_LIBADD = core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la $(SQLITE_LIBS)
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md %D%/sqlite.conform.json

@@ -6,3 +6,5 @@ TESTS += $(SYS_TESTS)
 EXTRA_DIST += $(SYS_TESTS)
 TESTS += tests/sys/http.sh
 EXTRA_DIST += tests/sys/http.sh tests/sys/http_daemon.py
+TESTS += tests/sys/plugin_conform.sh
+EXTRA_DIST += tests/sys/plugin_conform.sh
