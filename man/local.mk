@@ -1,2 +1,3 @@
 # Manual pages, mdoc, shipped and installed: dist_man_MANS += man/sluice.1 man/sluiced.8
 dist_man_MANS += man/sluice.1 man/sluiced.8
+dist_man_MANS += man/sluice-api.7

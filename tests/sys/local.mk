@@ -8,3 +8,5 @@ TESTS += tests/sys/http.sh
 EXTRA_DIST += tests/sys/http.sh tests/sys/http_daemon.py
 TESTS += tests/sys/plugin_conform.sh
 EXTRA_DIST += tests/sys/plugin_conform.sh
+TESTS += tests/sys/man_api.sh
+EXTRA_DIST += tests/sys/man_api.sh
