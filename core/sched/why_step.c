@@ -206,6 +206,35 @@ static int add_open(struct why *w, const struct run_rec *r, const struct plan *p
 	}
 }
 
+/* "step s is skipped: `when: one_failed` is not met: step a succeeded, step b was skipped" */
+static int add_skipped(
+    struct why *w, const struct plan *p, const struct step_rec *s, const char *name)
+{
+	static const char *const rules[] = {"all_success", "one_success", "all_done", "one_failed"};
+	const struct plan_step *ps = &p->steps[s->step];
+	struct str text;
+	int rc = 0;
+
+	str_init(&text, 4096);
+	for (size_t i = 0; rc == 0 && i < ps->n_needs && i < 5; i++) {
+		struct step_ref ref = {s->run, ps->needs[i].step, 0};
+		struct step_rec parent;
+
+		rc = step_get(w->v, &ref, &parent);
+		if (rc == 0)
+			str_addf(&text, "%sstep %s %s%s", i > 0 ? ", " : "",
+			    p->steps[ps->needs[i].step].name,
+			    parent.state == STEP_SKIPPED || parent.state == STEP_CANCELLED ? "was "
+											   : "",
+			    step_state_name(parent.state));
+	}
+	if (rc == 0)
+		why_add(w, "skipped", name, "step %s is skipped: `when: %s` is not met: %s", name,
+		    rules[ps->when], str_peek(&text));
+	str_done(&text);
+	return rc;
+}
+
 int why_step_state(
     struct why *w, const struct run_rec *r, const struct plan *p, const struct step_rec *s)
 {
@@ -222,7 +251,9 @@ int why_step_state(
 		why_add(w, "not_chosen", name, "step %s was left out by --only", name);
 	else if (s->message[0] != 0 && s->state == STEP_SKIPPED)
 		why_add(w, "skipped", name, "step %s: %s", name, s->message);
-	else if (s->state == STEP_SKIPPED || s->state == STEP_UPSTREAM_FAILED)
+	else if (s->state == STEP_SKIPPED)
+		rc = add_skipped(w, p, s, name);
+	else if (s->state == STEP_UPSTREAM_FAILED)
 		rc = add_parents(w, p, s, false);
 	if (rc == 0 && w->n == before)
 		why_add(w, step_state_name(s->state), name, "step %s %s at %s%s%s", name,

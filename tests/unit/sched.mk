@@ -6,6 +6,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/sched_rig.c tests/unit/sched_rig.h \
 	tests/unit/test_sched_acts.c \
 	tests/unit/test_sched_apply.c \
+	tests/unit/test_sched_check.c \
 	tests/unit/test_sched_event.c \
 	tests/unit/test_sched_fire.c \
 	tests/unit/test_sched_flow.c \
@@ -17,6 +18,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_random.c \
 	tests/unit/test_sched_record.c \
 	tests/unit/test_sched_retry.c \
+	tests/unit/test_sched_show.c \
 	tests/unit/test_sched_start.c \
 	tests/unit/test_sched_tick.c \
 	tests/unit/test_sched_view.c
