@@ -128,8 +128,8 @@ void slu_cell_text(const slu_field *f, const slu_col *c, int64_t row, slu_buf *o
 		slu_buf_add(out, slu_get_i64(c, row) ? "true" : "false");
 		return;
 	case SLU_UINT64:
-		slu_buf_addf(out, "%llu", (unsigned long long)slu_get_u64(c, row));
-		return;
+		n = slu_text_from_u64(slu_get_u64(c, row), buf);
+		break;
 	case SLU_FLOAT32:
 	case SLU_FLOAT64:
 		n = slu_text_from_f64(slu_get_f64(c, row), c->type == SLU_FLOAT32, buf);
@@ -144,8 +144,7 @@ void slu_cell_text(const slu_field *f, const slu_col *c, int64_t row, slu_buf *o
 		n = slu_text_from_timestamp(slu_get_i64(c, row), f->zone[0] != '\0', 0, buf);
 		break;
 	default:
-		slu_buf_addf(out, "%lld", (long long)slu_get_i64(c, row));
-		return;
+		n = slu_text_from_i64(slu_get_i64(c, row), buf);
 	}
 	slu_buf_addn(out, buf, n);
 }

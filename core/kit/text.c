@@ -134,6 +134,7 @@ const char *slu_text_to_decimal(const char *p, size_t n, int precision, int scal
 	bool neg = n && *p == '-', dot = false, any = false;
 	int digits = 0;
 	int64_t exp, frac = 0;
+	uint64_t low = 0; /* the first 18 digits: 128-bit steps are slow */
 	const char *why = decimal_exponent(p, &n, &exp);
 	size_t i;
 
@@ -150,12 +151,17 @@ const char *slu_text_to_decimal(const char *p, size_t n, int precision, int scal
 			return "is not a number";
 		any = true;
 		frac += dot;
-		if (v == 0 && d == 0)
+		if (digits == 0 && d == 0)
 			continue;
 		if (++digits > 38)
 			return "has more digits than its type holds";
-		v = v * 10 + d;
+		if (digits <= 18)
+			low = low * 10 + d;
+		else
+			v = (digits == 19 ? low : v) * 10 + d;
 	}
+	if (digits <= 18)
+		v = low;
 	if (!any)
 		return "is not a number";
 	for (exp += scale - frac; v && exp > 0; exp--, v *= 10)
@@ -299,32 +305,75 @@ size_t slu_text_from_decimal(slu_i128 v, int scale, char *buf)
 	return at;
 }
 
+size_t slu_text_from_u64(uint64_t v, char *buf)
+{
+	char tmp[24];
+	size_t n = 0, at = 0;
+
+	do
+		tmp[n++] = (char)('0' + v % 10);
+	while ((v /= 10));
+	while (n)
+		buf[at++] = tmp[--n];
+	buf[at] = '\0';
+	return at;
+}
+
+size_t slu_text_from_i64(int64_t v, char *buf)
+{
+	if (v >= 0)
+		return slu_text_from_u64((uint64_t)v, buf);
+	buf[0] = '-';
+	return slu_text_from_u64(0 - (uint64_t)v, buf + 1) + 1;
+}
+
+/* v in n digits; v fits. printf would cost more than everything else that writes a row. */
+static void put_digits(char *buf, int n, int v)
+{
+	for (; n > 0; v /= 10)
+		buf[--n] = (char)('0' + v % 10);
+}
+
 size_t slu_text_from_date(int64_t days, char *buf)
 {
 	int64_t y;
 	int m, d;
 
 	clock_civil_from_days(days, &y, &m, &d);
-	return (size_t)snprintf(buf, SLU_TEXT_MAX, "%04lld-%02d-%02d", (long long)y, m, d);
+	if (y < 0 || y > 9999)
+		return (size_t)snprintf(buf, SLU_TEXT_MAX, "%04lld-%02d-%02d", (long long)y, m, d);
+	put_digits(buf, 4, (int)y);
+	buf[4] = '-';
+	put_digits(buf + 5, 2, m);
+	buf[7] = '-';
+	put_digits(buf + 8, 2, d);
+	buf[10] = '\0';
+	return 10;
 }
 
 size_t slu_text_from_timestamp(int64_t us, int zoned, int fixed, char *buf)
 {
-	int64_t days = us / (86400 * US_PER_S), rest = us % (86400 * US_PER_S), s;
-	int frac;
+	int64_t days = us / (86400 * US_PER_S), rest = us % (86400 * US_PER_S);
+	int s, frac;
 	size_t n;
 
 	if (rest < 0) {
 		rest += 86400 * US_PER_S;
 		days--;
 	}
-	s = rest / US_PER_S;
+	s = (int)(rest / US_PER_S);
 	frac = (int)(rest % US_PER_S);
 	n = slu_text_from_date(days, buf);
-	n += (size_t)snprintf(buf + n, SLU_TEXT_MAX - n, "T%02d:%02d:%02d", (int)(s / 3600),
-	    (int)(s / 60 % 60), (int)(s % 60));
-	if (frac || fixed)
-		n += (size_t)snprintf(buf + n, SLU_TEXT_MAX - n, ".%06d", frac);
+	memcpy(buf + n, "T00:00:00", 9);
+	put_digits(buf + n + 1, 2, s / 3600);
+	put_digits(buf + n + 4, 2, s / 60 % 60);
+	put_digits(buf + n + 7, 2, s % 60);
+	n += 9;
+	if (frac || fixed) {
+		buf[n] = '.';
+		put_digits(buf + n + 1, 6, frac);
+		n += 7;
+	}
 	if (zoned)
 		buf[n++] = 'Z';
 	buf[n] = '\0';

@@ -26,7 +26,7 @@ slu_rc db_open(struct conn *c, slu_err *err)
 	if (c->db)
 		return SLU_OK;
 	rc = sqlite3_open_v2(c->path, &c->db,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
 		slu_rc out = db_fail(c, rc, "open", err);
 

@@ -23,6 +23,8 @@ const char *slu_text_to_timestamp(const char *p, size_t n, int64_t *ret_us, int 
 #define SLU_TEXT_MAX 64
 /* Each writes at most SLU_TEXT_MAX bytes with terminator and returns the length. */
 size_t slu_text_from_f64(double v, int single, char *buf); /* shortest that reads back */
+size_t slu_text_from_i64(int64_t v, char *buf);
+size_t slu_text_from_u64(uint64_t v, char *buf);
 size_t slu_text_from_decimal(slu_i128 v, int scale, char *buf);
 size_t slu_text_from_date(int64_t days, char *buf);
 /* "2026-11-21T10:00:00.123456Z"; fraction of 6 digits, or none where it is zero and !fixed; Z where
