@@ -147,6 +147,7 @@ bool http_drain(struct http *h)
 
 	h->draining = true;
 	close_listeners(h);
+	stream_drain(h->stream);
 	for (c = TAILQ_FIRST(&h->lists[LIST_IDLE]); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		conn_close(c);

@@ -169,6 +169,14 @@ void stream_wait(struct http_req *q, uint64_t run, uint32_t seconds)
 	LIST_INSERT_HEAD(&s->waiters, w, link);
 }
 
+void stream_drain(struct stream *s)
+{
+	struct waiter *w;
+
+	while ((w = LIST_FIRST(&s->waiters)) != NULL)
+		waiter_answer(w);
+}
+
 static void wake_waiters(struct stream *s, const struct effect *e)
 {
 	struct waiter *w, *next;

@@ -12,5 +12,7 @@ void stream_progress(struct stream *s, const struct step_ref *step, const char *
 
 /* GET /v1/runs/ID?wait=SECONDS: answered when the run has ended or the time is over. */
 void stream_wait(struct http_req *q, uint64_t run, uint32_t seconds);
+/* Answers who waits with what is now. */
+void stream_drain(struct stream *s);
 
 #endif

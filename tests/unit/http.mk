@@ -5,6 +5,7 @@ tests_unit_test_http_SOURCES = tests/unit/http_rig.c tests/unit/http_rig.h \
 	tests/unit/test_http_auth.c \
 	tests/unit/test_http_conn.c \
 	tests/unit/test_http_hook.c \
+	tests/unit/test_http_hook_standard.c \
 	tests/unit/test_http_listen.c \
 	tests/unit/test_http_metrics.c \
 	tests/unit/test_http_request.c \

@@ -216,6 +216,12 @@ Test(http_stream, a_wait_ends_with_the_run_or_the_time)
 	rig_ask(&r, line);
 	rig_connect(&r, RIG_UNIX); /* leaves while it waits */
 	rig_turn(&r);
+	rig_ask(&r, line);
+	cr_assert_eq(r.got.len, 0);
+	http_drain(r.h);
+	rig_turn(&r);
+	cr_assert_eq(rig_status(&r, 0), 200, "a stopping daemon lets nobody wait");
+	cr_assert(strstr(rig_body(&r, 0), "\"state\":\"running\""));
 	rig_done(&r);
 	LEAK_CHECK();
 }
