@@ -13,6 +13,7 @@
 #include "core/pool/frame.h"
 #include "core/sched/table.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -172,6 +173,7 @@ static void answer(struct compile *c, int rc, const struct err *err)
 	else if (json_len(c->errors))
 		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->errors));
 	work_clear(c);
+	malloc_trim(0); /* compiling many files leaves many free pages behind */
 	c->head = r->next;
 	c->working = false;
 	if (r->done)

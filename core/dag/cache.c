@@ -108,6 +108,7 @@ const struct plan *plan_cache_add(struct plan_cache *c, struct plan *take)
 
 void plan_cache_trim(struct plan_cache *c)
 {
-	while (c->bytes > c->max_bytes && c->oldest != NULL)
+	/* The newest stays even when it alone is too large: the next batch wants it again. */
+	while (c->bytes > c->max_bytes && c->oldest != c->newest)
 		drop(c, c->oldest);
 }

@@ -10,7 +10,8 @@
 
 #define STORE_MAP_BYTES (UINT64_C(16) << 30)
 #define STORE_READERS 16
-#define STORE_PLAN_CACHE_BYTES (8u << 20)
+/* Of plan texts, a thread; parsed they take about fifteen times as much. */
+#define STORE_PLAN_CACHE_BYTES (128u << 10)
 
 struct store {
 	MDB_env *env; /* owned */
