@@ -14,15 +14,15 @@ struct follow {
 	struct cli *cli;
 	struct client *stream; /* owned */
 	struct sse sse;
-	char *path;			  /* owned: /v1/runs/ID */
-	struct json *run;		  /* owned: newest object */
-	struct json *states;		  /* owned: "step[item]" -> state already told */
-	struct json *progress;		  /* owned: step name -> progress object */
-	bool quiet, dirty, urgent, ended; /* urgent: the run itself changed, look at once */
-	bool open;			  /* the stream has answered */
+	char *path;		   /* owned: /v1/runs/ID */
+	struct json *run;	   /* owned: newest object */
+	struct json *states;	   /* owned: "step[item]" -> state already told */
+	struct json *progress;	   /* owned: step name -> progress object */
+	bool dirty, urgent, ended; /* urgent: the run itself changed, look at once */
+	bool open;		   /* the stream has answered */
 	int rc;
 	size_t drawn_lines;
-	mono_us drawn_at, asked_at;
+	mono_us drawn_at, asked_at, asked_us; /* asked_us: what the last look cost */
 };
 
 static bool run_ended(const struct json *run)
@@ -33,9 +33,11 @@ static bool run_ended(const struct json *run)
 
 static bool refresh(struct follow *f)
 {
+	mono_us asked = clock_mono();
 	struct json *run = NULL;
 	f->rc = cli_request(f->cli, "GET", f->path, NULL, &run, NULL);
 	f->dirty = f->urgent = false;
+	f->asked_us = clock_mono() - asked;
 	f->asked_at = clock_mono();
 	if (f->rc != EXIT_OK)
 		return false;
@@ -114,7 +116,7 @@ static void tell(struct follow *f)
 
 static void present(struct follow *f)
 {
-	if (f->quiet || f->cli->output != OUTPUT_TEXT)
+	if (f->cli->output != OUTPUT_TEXT)
 		return;
 	if (f->cli->tty)
 		draw(f);
@@ -129,7 +131,7 @@ static bool on_event(void *arg, const char *event, const char *data)
 	struct follow *f = arg;
 	struct json *j = NULL;
 	f->urgent = f->urgent || str_eq(event, "run");
-	if (!f->quiet && f->cli->output == OUTPUT_NDJSON && !str_eq(event, "log"))
+	if (f->cli->output == OUTPUT_NDJSON && !str_eq(event, "log"))
 		puts(data);
 	f->dirty =
 	    f->dirty || str_eq(event, "run") || str_eq(event, "step") || str_eq(event, "reset");
@@ -143,6 +145,13 @@ static bool on_event(void *arg, const char *event, const char *data)
 	return true;
 }
 
+/* A run of many steps is large: looking may take a tenth of the time, not all of it. */
+static bool look_again(const struct follow *f)
+{
+	mono_us pause = f->asked_us * 9;
+	return clock_mono() - f->asked_at >= (pause > REDRAW_US / 2 ? pause : REDRAW_US / 2);
+}
+
 static bool on_piece(void *arg, const char *p, size_t n)
 {
 	struct follow *f = arg;
@@ -150,7 +159,7 @@ static bool on_piece(void *arg, const char *p, size_t n)
 		return false;
 	if (!f->open) /* what changed before it was open is not told by it */
 		f->open = f->dirty = f->urgent = true;
-	if (f->dirty && (f->urgent || clock_mono() - f->asked_at >= REDRAW_US / 2)) {
+	if (f->dirty && (f->urgent || look_again(f))) {
 		if (!refresh(f))
 			return false;
 		present(f);
@@ -215,10 +224,9 @@ static int follow_loop(struct follow *f, const char *run_id)
 	return EXIT_OK;
 }
 
-static int follow(struct cli *cli, const char *run_id, bool quiet)
+int follow_run(struct cli *cli, const char *run_id)
 {
-	struct follow f = {
-	    .cli = cli, .quiet = quiet, .states = json_new_object(), .progress = json_new_object()};
+	struct follow f = {.cli = cli, .states = json_new_object(), .progress = json_new_object()};
 	struct err err = {0};
 	struct str path;
 	str_init(&path, 1024);
@@ -228,7 +236,7 @@ static int follow(struct cli *cli, const char *run_id, bool quiet)
 	sse_init(&f.sse, on_event, &f);
 	int rc = client_new(cli, &f.stream, &err) ? cli_error(EXIT_UNREACHABLE, "%s", err.text)
 						  : follow_loop(&f, run_id);
-	if (rc == EXIT_OK && !quiet && cli->output != OUTPUT_TEXT)
+	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
 		cli_print_json(cli, f.run, NULL);
 	if (rc == EXIT_OK && !str_eq(json_get_str(f.run, "state", ""), "succeeded"))
 		rc = EXIT_RUN_FAILED;
@@ -241,12 +249,23 @@ static int follow(struct cli *cli, const char *run_id, bool quiet)
 	return rc;
 }
 
-int follow_run(struct cli *cli, const char *run_id)
-{
-	return follow(cli, run_id, false);
-}
-
 int follow_quietly(struct cli *cli, const char *run_id)
 {
-	return follow(cli, run_id, true);
+	struct json *run = NULL;
+	struct str path;
+	int rc;
+	str_init(&path, 1024);
+	str_add(&path, "/v1/runs/");
+	cli_add_segment(&path, run_id);
+	str_add(&path, "?wait=60");
+	do {
+		json_free(run);
+		run = NULL;
+		rc = cli_request(cli, "GET", str_peek(&path), NULL, &run, NULL);
+	} while (rc == EXIT_OK && !run_ended(run));
+	if (rc == EXIT_OK && !str_eq(json_get_str(run, "state", ""), "succeeded"))
+		rc = EXIT_RUN_FAILED;
+	str_done(&path);
+	json_free(run);
+	return rc;
 }

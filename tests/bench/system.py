@@ -75,13 +75,12 @@ class Daemon:
 
     def wait(self, run):
         while True:
-            _, r = self.call("GET", "/v1/runs/" + run)
+            _, r = self.call("GET", "/v1/runs/" + run + "?wait=100")
             if r["state"] in ("succeeded", "failed", "cancelled"):
                 if r["state"] != "succeeded":
                     bad = [s for s in r["steps"] if s["state"] == "failed"][:1]
                     sys.exit(f"bench: run {run} {r['state']}: {bad}")
                 return r
-            time.sleep(0.005 if len(r["steps"]) < 100 else 0.25)
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
