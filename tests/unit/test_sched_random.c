@@ -60,22 +60,107 @@ static void random_step(struct chance *c, size_t i, struct str *out)
 		str_addf(out, " prio=%u", roll(c, 3));
 }
 
-static void random_dag(struct chance *c, struct rig *g, const char *name)
+/* d0 publishes lake/0, d1 may follow it and publishes lake/1, d2 may follow both. */
+static void random_triggers(struct chance *c, uint32_t dag, struct str *out)
+{
+	static const char *const rules[] = {"any", "all", "at_least"};
+
+	str_addf(out, "{\"name\":\"h\",\"kind\":\"webhook\",\"hook\":\"in\"%s%s}",
+	    one_in(c, 2) ? ",\"key\":\"${event.body.k}\"" : "",
+	    one_in(c, 2) ? ",\"on_same_key\":\"rerun\"" : "");
+	if (one_in(c, 2))
+		str_add(out,
+		    ",{\"name\":\"t\",\"kind\":\"cron\",\"cron\":\"* * * * *\",\"zone\":\"UTC\"}");
+	if (dag == 0 || one_in(c, 3))
+		return;
+	str_addf(out,
+	    ",{\"name\":\"r\",\"kind\":\"datasets\"%s,\"datasets\":{\"rule\":\"%s\",\"n\":1,"
+	    "\"members\":[",
+	    one_in(c, 3) ? ",\"join\":\"day\"" : "", rules[roll(c, 3)]);
+	for (uint32_t i = 0; i < dag; i++)
+		str_addf(out, "%s{\"name\":\"lake/%u\"}", i > 0 ? "," : "", i);
+	str_add(out, "]}}");
+}
+
+static void random_dag(struct chance *c, struct rig *g, uint32_t dag)
 {
 	size_t n = 1 + roll(c, one_in(c, 3) ? 20 : 6);
-	char extra[96];
-	struct str steps;
+	char extra[96], name[16];
+	struct str steps, triggers;
 
 	str_init(&steps, 65536);
+	str_init(&triggers, 65536);
 	for (size_t i = 0; i < n; i++)
 		random_step(c, i, &steps);
+	random_triggers(c, dag, &triggers);
 	snprintf(extra, sizeof(extra), "\"max_runs\":%u%s", 1 + roll(c, 3),
 	    one_in(c, 5) ? ",\"run_timeout_ms\":5000" : "");
-	rig_dag(g, name, str_peek(&steps), NULL, extra);
+	snprintf(name, sizeof(name), "d%u", dag);
+	rig_dag(g, name, str_peek(&steps), str_peek(&triggers), extra);
 	str_done(&steps);
+	str_done(&triggers);
+}
+
+static void change_files(struct chance *c, struct rig *g)
+{
+	struct op_file f = {.path = "d1.yaml", .gone = true};
+	struct op op = {.kind = OP_PLANS};
+
+	if (one_in(c, 2)) {
+		random_dag(c, g, roll(c, 3));
+		return;
+	}
+	if (one_in(c, 2)) {
+		rig_file(g, "d2.yaml", NULL);
+		return;
+	}
+	op.u.plans.files = &f;
+	op.u.plans.n_files = 1;
+	cr_assert_eq(rig_op(g, &op), 0);
 }
 
 /* ---- random actions ---- */
+
+static void answer_ok(struct chance *c, struct rig *g, size_t job)
+{
+	char report[256];
+	struct run_rec r;
+
+	cr_assert_eq(run_get(&g->mem.view, g->jobs.v[job].run, &r), 0);
+	if (one_in(c, 3)) {
+		rig_answer_at(g, job, OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"n\":1}}");
+		return;
+	}
+	snprintf(report, sizeof(report),
+	    "{\"class\":\"ok\",\"datasets\":[{\"name\":\"lake/"
+	    "%c\",\"partition\":\"%s\",\"changed\":%s}],"
+	    "\"positions\":{\"lake/0\":%u}}",
+	    r.dag[1],
+	    one_in(c, 2)   ? ""
+	    : one_in(c, 2) ? "day=2025-11-20"
+			   : "day=2025-11-21",
+	    one_in(c, 4) ? "false" : "true", roll(c, 9));
+	rig_answer_at(g, job, OUTCOME_OK, report);
+}
+
+static void send_event(struct chance *c, struct rig *g)
+{
+	struct op op = {.kind = OP_EVENT};
+	char id[16], text[32];
+	struct json *body;
+
+	snprintf(id, sizeof(id), "%u", roll(c, 20));
+	snprintf(text, sizeof(text), "{\"k\":\"%u\"}", roll(c, 4));
+	cr_assert_eq(json_parse(text, strlen(text), 100, &body, NULL), 0);
+	op.u.event.hook = "in";
+	op.u.event.source = "hook:in";
+	op.u.event.external_id = id;
+	op.u.event.type = op.u.event.subject = "";
+	op.u.event.time = g->now;
+	op.u.event.body = body;
+	cr_assert_eq(rig_op(g, &op), 0);
+	json_free(body);
+}
 
 static void answer(struct chance *c, struct rig *g)
 {
@@ -88,7 +173,7 @@ static void answer(struct chance *c, struct rig *g)
 		return;
 	job = roll(c, (uint32_t)g->jobs.n);
 	if (kind < 6)
-		rig_answer_at(g, job, OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"n\":1}}");
+		answer_ok(c, g, job);
 	else if (kind < 8)
 		rig_answer_at(g, job, OUTCOME_FAILED, reports[roll(c, 5)]);
 	else if (kind == 8)
@@ -235,7 +320,7 @@ static void pause(struct chance *c, struct rig *g)
 
 static void act(struct chance *c, struct rig *g)
 {
-	uint32_t kind = roll(c, 24);
+	uint32_t kind = roll(c, 28);
 	struct op op = {.kind = OP_CONF};
 	char dag[16];
 
@@ -257,6 +342,10 @@ static void act(struct chance *c, struct rig *g)
 		rerun_step(c, g);
 	} else if (kind == 22) {
 		stale_answer(c, g);
+	} else if (kind == 23 || kind == 24) {
+		send_event(c, g);
+	} else if (kind == 25) {
+		change_files(c, g);
 	} else if (one_in(c, 3)) {
 		pause(c, g);
 	} else {
@@ -281,8 +370,11 @@ static void explain(struct rig *g, uint64_t run)
 static void settle(struct rig *g)
 {
 	struct op op = {.kind = OP_PAUSE};
+	struct op none = {.kind = OP_PLANS};
 	wall_us next;
 
+	none.u.plans.complete = true; /* no file any more: no schedule starts a run */
+	cr_assert_eq(rig_op(g, &none), 0);
 	cr_assert_eq(rig_op(g, &op), 0);
 	for (int i = 0; i < 3; i++) {
 		char dag[16];
@@ -315,13 +407,10 @@ static void one_case(uint64_t seed, int actions)
 {
 	struct chance c = {seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
 	struct rig g;
-	char dag[16];
 
 	rig_init(&g, 1 + roll(&c, 4));
-	for (int i = 0; i < 3; i++) {
-		snprintf(dag, sizeof(dag), "d%d", i);
-		random_dag(&c, &g, dag);
-	}
+	for (uint32_t i = 0; i < 3; i++)
+		random_dag(&c, &g, i);
 	for (int i = 0; i < actions; i++)
 		act(&c, &g);
 	settle(&g);
