@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define CHUNK 32
+#define STORE_AT_ONCE 256
 #define IN_FLIGHT 2 /* lanes of the pool for system jobs */
 #define TRIES 3
 #define RACY_NS UINT64_C(2000000000)
@@ -60,7 +61,10 @@ struct compile {
 	uint8_t signature[HASH_SHA256_BYTES];
 	VEC(size_t) changed; /* indexes into scan.files */
 	VEC(struct chunk *) chunks;
-	size_t in_flight, left;
+	size_t in_flight, left, storing;
+	int rc; /* the first failure to store */
+	struct err err;
+	bool trim;	     /* memory of a large request is still to be given back */
 	struct plans *plans; /* owned until submitted */
 	struct json *add, *change, *remove, *errors;
 	uint64_t same;
@@ -110,7 +114,9 @@ static void work_clear(struct compile *c)
 		mem_free(c->chunks.v[i]);
 	}
 	VEC_DONE(&c->chunks);
-	c->in_flight = c->left = 0;
+	c->in_flight = c->left = c->storing = 0;
+	c->rc = 0;
+	err_clear(&c->err);
 	plans_free(c->plans);
 	c->plans = NULL;
 	json_free(c->add);
@@ -150,9 +156,12 @@ bool compile_is_done(const struct compile *c)
 static void answer(struct compile *c, int rc, const struct err *err)
 {
 	struct request *r = c->head;
+	struct err copy = {0}; /* err may be c's own, which is cleared below */
 	struct str text;
 	struct jw w;
 
+	if (err)
+		copy = *err;
 	str_init(&text, REPLY_MAX);
 	jw_init(&w, &text);
 	jw_object(&w);
@@ -169,18 +178,18 @@ static void answer(struct compile *c, int rc, const struct err *err)
 	if (r->apply) /* also when the folder cannot be read: then no file of it can */
 		c->done_once = true;
 	if (rc != 0)
-		log_error("DAG files: %s", err->text);
+		log_error("DAG files: %s", copy.text);
 	else if (json_len(c->errors))
 		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->errors));
+	c->trim = c->changed.n > CHUNK;
 	work_clear(c);
-	malloc_trim(0); /* compiling many files leaves many free pages behind */
 	c->head = r->next;
 	c->working = false;
 	if (r->done)
-		r->done(r->arg, rc, err, str_peek(&text));
+		r->done(r->arg, rc, &copy, str_peek(&text));
 	request_free(r);
 	str_done(&text);
-	if (c->head)
+	if (c->head || c->trim)
 		event_active(c->kick, EV_TIMEOUT, 1);
 }
 
@@ -189,20 +198,21 @@ static void on_plans_stored(void *arg, const struct op_result *r)
 	struct compile *c = arg;
 
 	loop_enter(&c->d->loop, "plans");
-	answer(c, r->rc, &r->err);
+	c->storing--;
+	if (r->rc != 0 && c->rc == 0) {
+		c->rc = r->rc;
+		c->err = r->err;
+	}
+	if (c->left == 0 && c->storing == 0)
+		answer(c, c->rc, &c->err);
 }
 
-static void finish(struct compile *c)
+/* One operation for what is at hand. */
+static void store_plans(struct compile *c)
 {
-	struct writer_op *op;
-	struct err err = {0};
+	struct writer_op *op = writer_op_new(OP_PLANS);
 	int rc;
 
-	if (!c->head->apply || c->plans->files.n == 0) {
-		answer(c, 0, NULL);
-		return;
-	}
-	op = writer_op_new(OP_PLANS);
 	op->arena = c->plans;
 	op->free_arena = plans_free;
 	op->op.u.plans.files = c->plans->files.v;
@@ -210,13 +220,30 @@ static void finish(struct compile *c)
 	op->op.u.plans.complete = false;
 	op->done = on_plans_stored;
 	op->arg = c;
-	c->plans = NULL;
+	c->plans = MEM_NEW(struct plans);
+	c->storing++;
 	rc = daemon_submit(c->d, op);
 	if (rc == 0)
 		return;
 	writer_op_free(op);
-	err_set(&err, rc, "the store does not take the plans: %s", err_text(rc));
-	answer(c, rc, &err);
+	c->storing--;
+	c->rc = err_set(&c->err, rc, "the store does not take the plans: %s", err_text(rc));
+}
+
+/* A set of edited files is stored in one operation; only a very large one in several, because what
+ * a transaction has touched stays in memory. */
+static void store_some(struct compile *c)
+{
+	if (c->head->apply && c->plans->files.n >= STORE_AT_ONCE)
+		store_plans(c);
+}
+
+static void finish(struct compile *c)
+{
+	if (c->head->apply && c->plans->files.n)
+		store_plans(c);
+	if (c->storing == 0)
+		answer(c, c->rc, &c->err);
 }
 
 /* ---- results ---- */
@@ -459,6 +486,7 @@ static void send_chunks(struct compile *c)
 
 static void advance(struct compile *c)
 {
+	store_some(c);
 	if (c->left)
 		send_chunks(c);
 	if (c->left == 0)
@@ -601,6 +629,9 @@ static void on_compile_kick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	loop_enter(&c->d->loop, "compile");
+	if (c->trim)
+		malloc_trim(0); /* what a thousand plans took goes back to the system */
+	c->trim = false;
 	next_request(c);
 }
 
