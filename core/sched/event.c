@@ -157,12 +157,16 @@ static int answer_repeat(struct tx *x, const struct op *op, const struct event_r
 struct match {
 	const struct op *op;
 	struct event_rec *e;
-	struct json *env; /* owned: {"event":{…},"trigger":{…},"params":{}} */
 };
 
-static struct json *event_env(const struct op *op, const struct event_rec *e)
+/* {"event":{…},"trigger":{…},"params":{}}; take: the body as the trigger binds it, or NULL: as it
+ * came. */
+static struct json *event_env(
+    const struct match *m, const struct plan_trigger *t, struct json *take)
 {
-	struct json *env = json_new_object(), *ev = json_new_object();
+	struct json *env = json_new_object(), *ev = json_new_object(), *tr = json_new_object();
+	const struct json *body = m->op->u.event.body;
+	const struct event_rec *e = m->e;
 	char buf[CLOCK_TEXT_MAX], num[24];
 
 	snprintf(num, sizeof(num), "%llu", (unsigned long long)e->seq);
@@ -172,20 +176,15 @@ static struct json *event_env(const struct op *op, const struct event_rec *e)
 	json_put(ev, "type", json_new_str(e->type));
 	json_put(ev, "subject", json_new_str(e->subject));
 	json_put(ev, "time", json_new_str(clock_format(e->time, buf)));
-	json_put(
-	    ev, "body", op->u.event.body != NULL ? json_dup(op->u.event.body) : json_new_null());
+	if (take == NULL)
+		take = body != NULL ? json_dup(body) : json_new_null();
+	json_put(ev, "body", take);
+	json_put(tr, "name", json_new_str(t->name));
+	json_put(tr, "kind", json_new_str(trigger_kind_name(t->kind)));
 	json_put(env, "event", ev);
+	json_put(env, "trigger", tr);
 	json_put(env, "params", json_new_object());
 	return env;
-}
-
-static void env_trigger(struct json *env, const struct plan_trigger *t)
-{
-	struct json *o = json_new_object();
-
-	json_put(o, "name", json_new_str(t->name));
-	json_put(o, "kind", json_new_str(trigger_kind_name(t->kind)));
-	json_put(env, "trigger", o);
 }
 
 /* `covers` on an event's trigger: the key names the period; without a key the event's time does. */
@@ -266,7 +265,7 @@ static int match_trigger(struct tx *x, struct match *m, const struct dag_rec *d,
     const struct plan *plan, const struct plan_trigger *t)
 {
 	struct trigger_eval ev = {.params = NULL};
-	struct json *body = NULL;
+	struct json *body = NULL, *env;
 	struct err err = {0};
 	int rc = 0;
 
@@ -278,14 +277,9 @@ static int match_trigger(struct tx *x, struct match *m, const struct dag_rec *d,
 	if (t->body.n > 0)
 		rc = params_bind(&t->body, m->op->u.event.body, "field of the body", &body, &err);
 	if (rc == 0) {
-		env_trigger(m->env, t);
-		if (body != NULL) {
-			struct json *event = json_dup(json_get(m->env, "event"));
-
-			json_put(event, "body", body);
-			json_put(m->env, "event", event);
-		}
-		rc = trigger_evaluate(plan, t, m->env, &ev, &err);
+		env = event_env(m, t, body);
+		rc = trigger_evaluate(plan, t, env, &ev, &err);
+		json_free(env);
 	}
 	if (rc != 0) {
 		event_verdict(m->e, VERDICT_REJECTED);
@@ -351,9 +345,7 @@ static int take_event(struct tx *x, const struct op *op, const struct str *body)
 	if (op->u.event.time != TIME_NONE)
 		e.time = op->u.event.time;
 	m.e = &e;
-	m.env = event_env(op, &e);
 	rc = match_all(x, &m);
-	json_free(m.env);
 	if (rc == 0 && e.verdict == VERDICT_UNMATCHED && e.detail[0] == 0)
 		event_detail(&e, "no trigger listens to it");
 	if (rc == 0)

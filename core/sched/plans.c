@@ -287,6 +287,8 @@ static int file_clash(struct tx *x, const struct op_file *f, const struct dag_re
 	jw_end_array(&w);
 	jw_end_object(&w);
 	broken.report = str_peek(&report);
+	/* without a signature it is compiled again each time: the other file may go */
+	memset(&broken.rec, 0, sizeof(broken.rec));
 	rc = file_broken(x, &broken, "");
 	str_done(&report);
 	return rc;

@@ -180,3 +180,38 @@ Test(sched_event, a_paused_dag_drops_or_keeps)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+Test(sched_event, one_triggers_defaults_are_not_another_triggers_body)
+{
+	struct rig g;
+
+	rig_init(&g, 1);
+	rig_dag(&g, "a", "a",
+	    HOOK(",\"body\":[{\"name\":\"n\",\"type\":\"integer\",\"default\":1}]"), NULL);
+	rig_dag(&g, "b", "a", HOOK(",\"where\":\"${event.body.n == null}\""), NULL);
+	cr_assert_eq(send(&g, "", "{}"), 0);
+	cr_assert_eq(g.r.n_runs, 2);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_event, covers_makes_the_key_the_window)
+{
+	struct run_rec r;
+	struct rig g;
+
+	rig_init(&g, 1);
+	rig_dag(&g, "d", "a",
+	    HOOK(",\"key\":\"${event.body.day}\",\"covers\":{\"unit\":\"day\",\"offset\":0},"
+		 "\"zone\":\"UTC\""),
+	    NULL);
+	cr_assert_eq(send(&g, "", "{\"day\":\"2025-11-20\"}"), 0);
+	cr_assert_eq(g.r.verdict, VERDICT_STARTED);
+	cr_assert_eq(run_get(&g.mem.view, g.r.runs[0], &r), 0);
+	cr_assert_eq(r.window_start, RIG_T0 - 86400 * US_PER_S);
+	cr_assert_eq(r.window_end, RIG_T0);
+	cr_assert_eq(send(&g, "", "{\"day\":\"tomorrow\"}"), 0);
+	cr_assert_eq(g.r.verdict, VERDICT_REJECTED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
