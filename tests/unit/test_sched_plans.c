@@ -149,16 +149,22 @@ Test(sched_plans, two_files_of_one_dag_clash_and_a_moved_file_does_not)
 	char *plan = rig_plan("d", "a", NULL, NULL);
 	struct file_rec f;
 	struct slice report;
+	struct op_file other = {.path = "other.yaml", .rec = {.size = 9, .signature = {7}}};
 	struct op_file move[2] = {{.path = "old.yaml", .gone = true}, {.path = "new.yaml"}};
 	struct op op = {.kind = OP_PLANS};
 	struct rig g;
 
 	rig_init(&g, 1);
 	rig_file(&g, "old.yaml", plan);
-	rig_file(&g, "other.yaml", plan);
+	other.plan = plan;
+	other.plan_n = strlen(plan);
+	op.u.plans.files = &other;
+	op.u.plans.n_files = 1;
+	cr_assert_eq(rig_op(&g, &op), 0);
 	cr_assert_str_eq(dag(&g, "d").file, "old.yaml");
 	cr_assert_eq(file_get(&g.mem.view, "other.yaml", &f, &report), 0);
 	cr_assert(!f.ok);
+	cr_assert(f.size == 0 && f.signature[0] == 0, "it would not be compiled again");
 	cr_assert_not_null(memmem(report.p, report.n, "old.yaml already", 16));
 	move[1].plan = plan;
 	move[1].plan_n = strlen(plan);
