@@ -10,3 +10,9 @@ TESTS += tests/sys/plugin_conform.sh
 EXTRA_DIST += tests/sys/plugin_conform.sh
 TESTS += tests/sys/man_api.sh
 EXTRA_DIST += tests/sys/man_api.sh
+# What the man pages' reference parts are compared with.
+check_PROGRAMS += %D%/keys_mdoc
+tests_sys_keys_mdoc_SOURCES = %D%/keys_mdoc.c
+tests_sys_keys_mdoc_LDADD = core/dagfile/libsl-dagfile.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
+TESTS += tests/sys/man_keys.sh tests/sys/examples.sh
+EXTRA_DIST += tests/sys/man_keys.sh tests/sys/plugin_mdoc.py tests/sys/examples.sh tests/sys/examples.py
