@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """kill_daemon: kill -9 of sluiced at named points of every transaction and at random moments, while clients post
-events (a third of them repeated) and steps of 0-3 s run in the real pool and workers.
+events (a third of them repeated), cancel and rerun, and steps of 0-3 s, some of which fail once, run in the real pool
+and workers.
 
-Checked at the end: acknowledged events lost 0, runs doubled 0, steps begun twice 0, outcomes lost 0, log lines lost 0,
-every run ended, fsck clean. Not covered: death of pool or worker, power loss.
+Checked at the end: acknowledged events lost 0, runs doubled 0, attempts begun twice 0 (every begin that a command wrote
+down is an attempt of the store, and the other way round), outcomes lost 0, acknowledged cancels forgotten 0, log lines
+lost 0, every run ended, fsck clean. With --pools the pool is killed too: then a step may be begun again after `lost`, and
+what is checked of it is that no two attempts of a step overlap. Not covered: power loss.
 
-usage: kill_daemon.py BUILD [--cycles N] [--seed N] [--mutant NAME] [--self-test] [--keep]
+usage: kill_daemon.py BUILD [--cycles N] [--seed N] [--pools] [--mutant NAME] [--self-test] [--keep]
 --mutant plants a bug (a build with --enable-fault-injection only) and expects to find it.
 """
 import argparse, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
+POOL_POINTS = [f"{name}-{side}-commit" for name in ("LOST", "UNLEASE") for side in ("before", "after")]
 POINTS = [f"{name}-{side}-commit" for name in
-          ("T1", "T4", "DISPATCH", "JUDGE") for side in ("before", "after")] + \
-         ["handover-before-send", "handover-after-send", "ack-before-send", "ack-after-send", "hello-after-send"]
+          ("T1", "T1tick", "T3", "T4", "DISPATCH", "JUDGE", "CANCEL", "RERUN", "PLANS", "OTHER") for side in ("before", "after")] + \
+         ["handover-before-send", "kill-after-send", "handover-after-send", "ack-before-send", "ack-after-send", "hello-after-send"]
 CONFIG = """\
 deployment: torture
 state: state
@@ -21,8 +25,10 @@ workers: 12
 hooks:
   in: {scheme: none, id_header: X-Id}
 """
-STEP = 'echo "$SLUICE_RUN $SLUICE_STEP begin" >> "%(out)s"; for i in 1 2 3 4 5; do echo "line $i"; done; ' \
-       'sleep %(sleep)s; echo "line 6"; echo "$SLUICE_RUN $SLUICE_STEP end" >> "%(out)s"'
+STEP = 'echo "$SLUICE_RUN $SLUICE_STEP $SLUICE_ATTEMPT begin $(date +%%s%%N)" >> "%(out)s"; for i in 1 2 3 4 5; do echo "line $i"; done; ' \
+       '%(does)s; echo "line 6"; echo "$SLUICE_RUN $SLUICE_STEP $SLUICE_ATTEMPT end $(date +%%s%%N)" >> "%(out)s"'
+DAGS = {"fast": ("sleep 0", "sleep 0.01", "sleep 0"), "slow": ("sleep 0.3", "sleep 1", "sleep 3"),
+        "flaky": ("sleep 0", 'test "$SLUICE_ATTEMPT" != 1 || exit 1', "sleep 0"), "doomed": ("sleep 5", "sleep 5", "sleep 5")}
 LINES = 6
 
 
@@ -49,14 +55,15 @@ def ask(path, method, target, body=None, headers=None, timeout=5):
 
 
 class Torture:
-    def __init__(self, build, seed, mutant):
+    def __init__(self, build, seed, mutant, pools):
         self.build, self.mutant = os.path.abspath(build), mutant
         self.random = random.Random(seed)
         self.dir = tempfile.mkdtemp(prefix="sluice-torture-")
         self.socket = self.dir + "/state/sluice.sock"
         self.out = self.dir + "/out"
         self.acked, self.lock, self.stop = {}, threading.Lock(), False
-        self.sent = self.repeats = self.crashes = self.points = 0
+        self.sent = self.repeats = self.crashes = self.points = self.pool_kills = 0
+        self.pools, self.cancelled = pools, set()
         self.problems = []
         version = subprocess.run([self.program("sluiced"), "--version"], capture_output=True, text=True).stdout
         self.injects = "fault-injection" in version
@@ -71,14 +78,13 @@ class Torture:
         os.mkdir(self.dir + "/dags")
         with open(self.dir + "/sluice.yaml", "w") as f:
             f.write(CONFIG)
-        steps = {}
-        for dag, sleeps in (("fast", ("0", "0.01", "0")), ("slow", ("0.3", "1", "3"))):
+        for dag, what in DAGS.items():
             steps = {}
             for i, name in enumerate("abc"):
-                steps[name] = {"task": {"plugin": "exec", "shell": STEP % {"out": self.out, "sleep": sleeps[i]}}}
+                steps[name] = {"task": {"plugin": "exec", "shell": STEP % {"out": self.out, "does": what[i]}}}
                 if i:
                     steps[name]["needs"] = [chr(ord(name) - 1)]
-            text = {"dag": dag, "concurrency": {"max_runs": 100},
+            text = {"dag": dag, "concurrency": {"max_runs": 100}, "retry": {"attempts": 3, "delay": "100ms"},
                     "triggers": {"hook": {"webhook": "in", "body": {"dag": {"type": "string", "required": True}},
                                           "where": "${event.body.dag == '%s'}" % dag}}, "steps": steps}
             with open(f"{self.dir}/dags/{dag}.json", "w") as f:
@@ -87,7 +93,7 @@ class Torture:
     # ---- clients ----
 
     def post(self, event):
-        dag = "slow" if event % 12 == 0 else "fast"
+        dag = "slow" if event % 12 == 0 else "flaky" if event % 5 == 0 else "fast"
         status, reply = ask(self.socket, "POST", "/hooks/in", json.dumps({"dag": dag}),
                             {"Content-Type": "application/json", "X-Id": f"e{event}"})
         if status in (200, 202):
@@ -112,6 +118,34 @@ class Torture:
                 event += 4
             time.sleep(0.05 if done else 0.02)
 
+    def person(self):
+        """Starts runs by hand, cancels each of them until that is acknowledged, and reruns runs that succeeded."""
+        n = 0
+        while not self.stop:
+            n += 1
+            run = self.until_done("POST", "/v1/dags/doomed/runs", {"Idempotency-Key": f"p{n}"}, (200, 201))
+            time.sleep(0.3)
+            if run and self.until_done("POST", f"/v1/runs/{run['runs'][0]}/cancel", {}, (200, 409)):
+                self.cancelled.add(run["runs"][0])
+            try:
+                status, reply = ask(self.socket, "GET", "/v1/runs?state=succeeded&limit=5")
+                if status == 200 and reply["runs"]:
+                    ask(self.socket, "POST", f"/v1/runs/{reply['runs'][-1]['id']}/rerun", '{"steps": ["c"]}',
+                        {"Content-Type": "application/json"})
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+
+    def until_done(self, method, target, headers, good):
+        while not self.stop:
+            try:
+                status, reply = ask(self.socket, method, target, "{}", dict(headers, **{"Content-Type": "application/json"}))
+                if status in good:
+                    return reply
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+            time.sleep(0.03)
+        return None
+
     # ---- the daemon ----
 
     def start(self, crash=None, plain=False):
@@ -135,10 +169,25 @@ class Torture:
             time.sleep(0.01)
         return False
 
+    def kill_pool(self):
+        for name in os.listdir(self.dir + "/state/pool"):
+            if name.endswith(".lock"):
+                with open(f"{self.dir}/state/pool/{name}") as f:
+                    text = dict(line.strip().split("=", 1) for line in f if "=" in line)
+                try:
+                    with open(f"/proc/{text['pid']}/cmdline") as f:
+                        if self.dir in f.read():
+                            os.kill(int(text["pid"]), signal.SIGKILL)
+                            self.pool_kills += 1
+                except (OSError, KeyError):
+                    pass
+
     def cycle(self):
         point = None
+        if self.pools and self.random.random() < 0.4:
+            self.kill_pool()
         if self.injects and self.random.random() < 0.6:
-            point = f"{self.random.choice(POINTS)}:{self.random.choice((1, 1, 1, 2, 4))}"
+            point = f"{self.random.choice(POINTS + (POOL_POINTS if self.pools else []))}:{self.random.choice((1, 1, 1, 2, 4))}"
         p = self.start(point)
         try:
             p.wait(self.random.uniform(0.05, 0.5) if not point else self.random.uniform(0.3, 0.9))
@@ -175,7 +224,7 @@ class Torture:
         events = self.list_all("events")
         by_id, of_event = {}, {}
         for e in events:
-            if e["verdict"] != "duplicate":
+            if e["verdict"] != "duplicate" and e["external_id"]:
                 by_id.setdefault(e["external_id"], []).append(e)
         for r in runs:
             for e in r["trigger"]["events"]:
@@ -191,33 +240,57 @@ class Torture:
                 self.problems.append(f"{name}: {len(what)}, e.g. {what[0]}")
         return len(by_id)
 
-    def check_steps(self, runs):
-        begun, ended = {}, set()
+    def read_out(self):
+        """(run, step) -> {attempt: [begin times, end times]}"""
+        steps = {}
         with open(self.out) as f:
             for line in f:
-                run, step, what = line.split()
-                if what == "begin":
-                    begun[run, step] = begun.get((run, step), 0) + 1
-                else:
-                    ended.add((run, step))
-        twice = [k for k, n in begun.items() if n > 1]
-        lost = [r["id"] for r in runs if r["state"] != "succeeded"]
-        never = [(r["id"], s) for r in runs if r["state"] == "succeeded" for s in "abc" if (r["id"], s) not in ended]
-        short = []
-        for r in runs:
-            for s in "abc":
-                try:
-                    with open(f"{self.dir}/state/logs/{r['dag']}/{r['id']}/{s}.1.log") as f:
-                        if f.read().count("line ") != LINES:
-                            short.append((r["id"], s))
-                except OSError:
-                    short.append((r["id"], s))
-        for name, what in (("steps begun twice", twice), ("outcomes lost", lost),
-                           ("steps succeeded that never ran to their end", never),
-                           ("logs short of lines", [] if lost else short)):
+                run, step, attempt, what, at = line.split()
+                steps.setdefault((run, step), {}).setdefault(int(attempt), {"begin": [], "end": []})[what].append(int(at))
+        return steps
+
+    def check_attempts(self, key, step, attempts, found):
+        begins = sorted((b, n) for n, times in attempts.items() for b in times["begin"])
+        if any(len(times["begin"]) > 1 for times in attempts.values()):
+            found["attempts begun twice"].append(key)
+        if not self.pools and len(begins) != step["attempt"]:
+            found["begun otherwise than the store's attempts"].append(key + (len(begins), step["attempt"]))
+        for (at, _), (_, before) in zip(begins[1:], begins):
+            if attempts[before]["end"] and attempts[before]["end"][0] > at:
+                found["attempts that overlap"].append(key)
+        if step["state"] == "succeeded" and not attempts.get(step["attempt"], {"end": []})["end"]:
+            found["steps succeeded that never ran to their end"].append(key)
+
+    def check_log(self, run, step, found):
+        try:
+            with open(f"{self.dir}/state/logs/{run['dag']}/{run['id']}/{step['name']}.{step['attempt']}.log") as f:
+                whole = f.read().count("line ") == LINES
+        except OSError:
+            whole = False
+        if not whole:
+            found["logs short of lines"].append((run["id"], step["name"]))
+
+    def check_steps(self, runs):
+        out, n = self.read_out(), 0
+        found = {k: [] for k in ("attempts begun twice", "begun otherwise than the store's attempts",
+                                 "attempts that overlap", "steps succeeded that never ran to their end", "outcomes lost",
+                                 "cancels forgotten", "logs short of lines")}
+        for run in runs:
+            if run["state"] != "succeeded" and not (run["dag"] == "doomed" and run["id"] in self.cancelled) and \
+               not self.pools and run["dag"] != "doomed":
+                found["outcomes lost"].append((run["id"], run["state"]))
+            if run["id"] in self.cancelled and run["state"] != "cancelled":
+                found["cancels forgotten"].append(run["id"])
+            for step in ask(self.socket, "GET", f"/v1/runs/{run['id']}")[1]["steps"]:
+                key = (run["id"], step["name"])
+                n += len(out.get(key, {}))
+                self.check_attempts(key, step, out.get(key, {}), found)
+                if step["state"] == "succeeded":
+                    self.check_log(run, step, found)
+        for name, what in found.items():
             if what:
                 self.problems.append(f"{name}: {len(what)}, e.g. {what[0]}")
-        return len(begun)
+        return n
 
     def fsck(self):
         r = subprocess.run([self.program("sluiced"), "-c", self.dir + "/sluice.yaml", "--fsck"], capture_output=True,
@@ -235,7 +308,8 @@ class Torture:
             n_events, n_steps = self.check_events(runs), self.check_steps(runs)
             print(f"  {self.crashes} crashes ({self.points} at a named point), {self.sent} posts, "
                   f"{self.repeats} deliberate repeats, {len(self.acked)} events acknowledged, {n_events} stored, "
-                  f"{len(runs)} runs, {n_steps} steps")
+                  f"{len(runs)} runs, {n_steps} attempts, {len(self.cancelled)} cancels acknowledged, "
+                  f"{self.pool_kills} pools killed")
         p.terminate()
         p.wait(20)
         self.fsck()
@@ -244,6 +318,7 @@ class Torture:
 
     def run(self, cycles):
         threads = [threading.Thread(target=self.client, args=(i,), daemon=True) for i in range(4)]
+        threads.append(threading.Thread(target=self.person, daemon=True))
         p = self.start(plain=True)  # once in peace, so that the plans are there
         if not self.ready(p):
             self.problems.append("the first daemon did not get ready")
@@ -265,7 +340,7 @@ class Torture:
 
 
 def one(args, mutant, cycles):
-    t = Torture(args.build, args.seed, mutant)
+    t = Torture(args.build, args.seed, mutant, args.pools)
     try:
         t.run(cycles)
     finally:
@@ -281,6 +356,7 @@ def main():
     a.add_argument("build")
     a.add_argument("--cycles", type=int, default=300)
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--pools", action="store_true")
     a.add_argument("--mutant")
     a.add_argument("--self-test", action="store_true")
     a.add_argument("--keep", action="store_true")
