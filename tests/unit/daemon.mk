@@ -2,7 +2,9 @@
 check_PROGRAMS += tests/unit/test_daemon
 TESTS += tests/unit/test_daemon
 tests_unit_test_daemon_SOURCES = \
+	tests/unit/test_daemon_confload.c \
 	tests/unit/test_daemon_job.c \
+	tests/unit/test_daemon_loop.c \
 	tests/unit/test_daemon_poollink.c \
 	tests/unit/test_daemon_scan.c \
 	tests/unit/test_daemon_secret.c
