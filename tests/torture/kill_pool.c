@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MARK "sleep 4912.5"
+#define MARK "sleep 4912@"
 #define COMMANDS 4
 
 static const char *const jobs[COMMANDS] = {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK "sleep 4911.5"
+#define MARK "sleep 4911@"
 #define KILLS_MAX 10000
 
 static int by_value(const void *a, const void *b)

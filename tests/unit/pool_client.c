@@ -172,17 +172,31 @@ bool client_hello(struct pool_client *c, const char *uuid16)
 	return false;
 }
 
+/* `@` -> ".PID"; see the header. */
+static void add_marked(struct str *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '@')
+			str_addf(out, ".%d", (int)getpid());
+		else
+			str_addc(out, *text);
+	}
+}
+
 static void send_job(struct pool_client *c, uint16_t type, uint64_t run, const char *key,
     const char *note, const char *job)
 {
-	struct str all, text;
+	struct str all, text, marked;
 
+	str_init(&marked, FRAME_PAYLOAD_MAX);
+	add_marked(&marked, job);
 	str_init(&text, FRAME_PAYLOAD_MAX);
 	str_init(&all, FRAME_PAYLOAD_MAX);
 	str_addf(&text, "{\"slug\":\"test#%d\",\"key\":\"%s\"%s%s}", (int)run, key,
 	    note[0] != '\0' ? "," : "", note);
-	frame_job_join(&all, text.s, text.len, job, strlen(job));
+	frame_job_join(&all, text.s, text.len, str_peek(&marked), marked.len);
 	client_send(c, type, run, 1, all.s, all.len);
+	str_done(&marked);
 	str_done(&text);
 	str_done(&all);
 }
@@ -235,15 +249,19 @@ static unsigned each_process(const char *text, int sig)
 {
 	struct dirent *e;
 	DIR *d = opendir("/proc");
+	struct str marked;
 	unsigned n = 0;
 	pid_t pid;
 
+	str_init(&marked, 256);
+	add_marked(&marked, text);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (link_proc_name(e->d_name, &pid) && pid != getpid())
-			n += command_has(pid, text) && kill(pid, sig) == 0;
+			n += command_has(pid, marked.s) && kill(pid, sig) == 0;
 	}
 	if (d != NULL)
 		closedir(d);
+	str_done(&marked);
 	return n;
 }
 

@@ -41,6 +41,8 @@ void client_disconnect(struct pool_client *c);
 bool client_hello(struct pool_client *c, const char *uuid16);
 void client_send(
     struct pool_client *c, uint16_t type, uint64_t run, uint64_t token, const void *p, size_t n);
+/* In jobs and in the texts of client_*_processes `@` stands for a dot and this process' number:
+ * several test runs on one machine do not count each other's commands. */
 /* note: members of the note besides slug and key, such as "\"deadline_ms\":100", or "". */
 void client_job(
     struct pool_client *c, uint64_t run, const char *key, const char *note, const char *job);

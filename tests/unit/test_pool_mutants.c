@@ -44,8 +44,8 @@ static bool reads_to_the_end(struct pool_client *c)
 static bool strays_die_first(struct pool_client *c)
 {
 	client_job(
-	    c, 1, "k", "", "sh (setsid sleep 4811.5 &) ; sleep 0.05; kill -9 $PPID; sleep 4811.5");
-	return client_out(c, 1) == OUT_LOST && client_count_processes("sleep 4811.5") == 0;
+	    c, 1, "k", "", "sh (setsid sleep 4811@ &) ; sleep 0.05; kill -9 $PPID; sleep 4811@");
+	return client_out(c, 1) == OUT_LOST && client_count_processes("sleep 4811@") == 0;
 }
 
 static bool deadline_holds_alone(struct pool_client *c)
@@ -60,13 +60,13 @@ static bool successor_kills(struct pool_client *c)
 {
 	bool ok;
 
-	client_job(c, 1, "k", "", "sh sleep 4812.5");
-	while (client_count_processes("sleep 4812.5") == 0)
+	client_job(c, 1, "k", "", "sh sleep 4812@");
+	while (client_count_processes("sleep 4812@") == 0)
 		poll(NULL, 0, 2);
 	kill(c->pid, SIGKILL);
 	client_wait_exit(c);
 	client_start_pool(c, NULL, NULL);
-	ok = client_count_processes("sleep 4812.5") == 0;
+	ok = client_count_processes("sleep 4812@") == 0;
 	client_stop(c);
 	return ok;
 }
@@ -117,6 +117,13 @@ static const struct {
     {"no-mark", marks_its_end}, {"ends-with-outcomes", waits_for_ack},
     {"tail-unread", logs_the_last_words}};
 
+/* What a planted bug leaves is ended here, whatever became of the test. */
+static void kill_left(void)
+{
+	while (client_kill_processes("sleep 4811@") + client_kill_processes("sleep 4812@") > 0)
+		poll(NULL, 0, 5);
+}
+
 static bool try_once(size_t i, const char *program)
 {
 	struct pool_client c;
@@ -126,16 +133,11 @@ static bool try_once(size_t i, const char *program)
 	client_start(&c, NULL, NULL);
 	ok = client_hello(&c, UUID) && cases[i].holds(&c);
 	client_stop(&c);
+	kill_left();
 	return ok;
 }
 
-static void kill_left(const char *text)
-{
-	while (client_kill_processes(text) > 0)
-		poll(NULL, 0, 5);
-}
-
-Test(pool_mutants, each_planted_bug_is_seen, .timeout = 120)
+Test(pool_mutants, each_planted_bug_is_seen, .timeout = 240)
 {
 	size_t i;
 
@@ -147,7 +149,5 @@ Test(pool_mutants, each_planted_bug_is_seen, .timeout = 120)
 		cr_assert_not(
 		    try_once(i, "tests/unit/sluice-pool-mutant"), "%s survives", cases[i].mutant);
 	}
-	kill_left("sleep 4811.5");
-	kill_left("sleep 4812.5");
 	LEAK_CHECK();
 }

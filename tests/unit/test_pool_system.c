@@ -153,11 +153,11 @@ Test(pool_system, a_dead_worker_is_lost_once_its_strays_are_dead)
 	/* A command with children in their own sessions, its worker killed by the command itself.
 	 */
 	client_job(&c, 9, "k", "",
-	    "sh (setsid sleep 4711.5 &) ; (setsid sh -c 'sleep 4711.5 & sleep 4711.5' &) ; sleep "
+	    "sh (setsid sleep 4711@ &) ; (setsid sh -c 'sleep 4711@ & sleep 4711@' &) ; sleep "
 	    "0.05; kill "
-	    "-9 $PPID; sleep 4711.5");
+	    "-9 $PPID; sleep 4711@");
 	cr_assert_eq(client_out(&c, 9), OUT_LOST);
-	cr_assert_eq(client_count_processes("sleep 4711.5"), 0, "told before its strays were dead");
+	cr_assert_eq(client_count_processes("sleep 4711@"), 0, "told before its strays were dead");
 	client_stop(&c);
 	LEAK_CHECK();
 }
@@ -440,13 +440,13 @@ Test(pool_system, a_pool_whose_state_folder_is_gone_ends_with_its_workers)
 
 	client_start(&c, NULL, NULL);
 	cr_assert(client_hello(&c, UUID));
-	client_job(&c, 1, "k", "", "sh sleep 4712.5");
-	while (client_count_processes("sleep 4712.5") == 0)
+	client_job(&c, 1, "k", "", "sh sleep 4712@");
+	while (client_count_processes("sleep 4712@") == 0)
 		poll(NULL, 0, 2);
 	snprintf(to, sizeof(to), "%s-moved", c.state);
 	cr_assert_eq(rename(c.state, to), 0);
 	cr_assert_eq(client_wait_exit(&c), 0);
-	cr_assert(client_none_left("sleep 4712.5", 2000));
+	cr_assert(client_none_left("sleep 4712@", 2000));
 	client_stop(&c);
 	LEAK_CHECK();
 }
@@ -457,12 +457,12 @@ Test(pool_system, once_ends_with_its_daemon)
 
 	client_start(&c, "--once", NULL);
 	cr_assert(client_hello(&c, UUID));
-	client_job(&c, 1, "k", "", "sh sleep 4713.5");
-	while (client_count_processes("sleep 4713.5") == 0)
+	client_job(&c, 1, "k", "", "sh sleep 4713@");
+	while (client_count_processes("sleep 4713@") == 0)
 		poll(NULL, 0, 2);
 	client_disconnect(&c);
 	cr_assert_eq(client_wait_exit(&c), 0);
-	cr_assert(client_none_left("sleep 4713.5", 2000));
+	cr_assert(client_none_left("sleep 4713@", 2000));
 	client_stop(&c);
 	LEAK_CHECK();
 }
@@ -509,9 +509,9 @@ static void leave_and_succeed(const char *option)
 	cr_assert(client_hello(&c, UUID));
 	/* one keeps the lock's descriptor, one has closed everything and only carries the id */
 	client_job(&c, 1, "k", "",
-	    "sh (setsid sleep 4714.5 &); (setsid sh -c 'exec 4>&- 3>&-; exec sleep 4714.5' &); "
-	    "sleep 4714.5");
-	while (client_count_processes("sleep 4714.5") < 3)
+	    "sh (setsid sleep 4714@ &); (setsid sh -c 'exec 4>&- 3>&-; exec sleep 4714@' &); "
+	    "sleep 4714@");
+	while (client_count_processes("sleep 4714@") < 3)
 		poll(NULL, 0, 2);
 	dead = c.instance;
 	kill(c.pid, SIGKILL);
@@ -519,7 +519,7 @@ static void leave_and_succeed(const char *option)
 	cr_assert_eq(link_settled(c.state, dead, &settled, &clean, NULL), 0);
 	cr_assert_not(settled, "commands still run");
 	client_start_pool(&c, option, NULL);
-	cr_assert_eq(client_count_processes("sleep 4714.5"), 0, "dead before it listens");
+	cr_assert_eq(client_count_processes("sleep 4714@"), 0, "dead before it listens");
 	cr_assert_eq(link_settled(c.state, dead, &settled, &clean, NULL), 0);
 	cr_assert(settled && !clean);
 	link_forget(c.state, dead);
