@@ -86,6 +86,24 @@ static int compile(const struct cli *cli, const struct args *a, struct json **re
 		   : cli_error(EXIT_INTERNAL, "%s", err.text);
 }
 
+/* The report names sluice.yaml only where it is wrong. */
+static void print_config_ok(const struct cli *cli, const struct json *files)
+{
+	char *config = cli_config_path(cli);
+	struct str b;
+	bool listed = config == NULL;
+	for (const struct json *f = json_first(files); f && !listed; f = json_next(f))
+		listed = str_eq(json_get_str(f, "path", ""), config);
+	str_init(&b, 1 << 16);
+	if (!listed) {
+		str_addf(&b, "%s: ", config);
+		text_paint(cli, &b, PAINT_GOOD, "ok");
+		puts(str_peek(&b));
+	}
+	str_done(&b);
+	mem_free(config);
+}
+
 static int run(struct cli *cli, const struct args *a)
 {
 	struct json *report = NULL;
@@ -102,6 +120,8 @@ static int run(struct cli *cli, const struct args *a)
 	for (const struct json *f = json_first(files); f && cli->output == OUTPUT_TEXT;
 	     f = json_next(f))
 		print_file(cli, f);
+	if (cli->output == OUTPUT_TEXT && a->n_pos == 0)
+		print_config_ok(cli, files);
 	rc = json_get_bool(report, "ok", false) ? EXIT_OK : EXIT_USAGE;
 	if (json_len(files) == 0 && cli->output == OUTPUT_TEXT)
 		puts("no DAG files found");

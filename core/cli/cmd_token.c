@@ -74,8 +74,7 @@ static int revoke(struct cli *cli, const char *name)
 	str_init(&path, 4096);
 	str_add(&path, "/v1/tokens/");
 	cli_add_segment(&path, name);
-	str_add(&path, "/revoke");
-	int rc = cli_request(cli, "POST", str_peek(&path), "{}", &reply, NULL);
+	int rc = cli_request(cli, "DELETE", str_peek(&path), NULL, &reply, NULL);
 	str_done(&path);
 	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
 		cli_print_json(cli, reply, NULL);

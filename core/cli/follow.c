@@ -108,8 +108,9 @@ static void tell(struct follow *f)
 	const struct json *steps = json_get(f->run, "steps");
 	for (const struct json *s = json_first(steps); s; s = json_next(s))
 		tell_step(f, s);
+	char now[CLOCK_TEXT_MAX];
 	if (f->ended)
-		printf("%s  run %s  %s\n", json_get_str(f->run, "ended_at", ""),
+		printf("%s  run %s  %s\n", clock_format(clock_wall(), now),
 		    json_get_str(f->run, "id", ""), json_get_str(f->run, "state", ""));
 	fflush(stdout);
 }

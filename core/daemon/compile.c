@@ -179,7 +179,7 @@ static void answer(struct compile *c, int rc, const struct err *err)
 		c->done_once = true;
 	if (rc != 0)
 		log_error("DAG files: %s", copy.text);
-	else if (json_len(c->errors))
+	else if (json_len(c->errors) && !c->d->once) /* once prints them */
 		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->errors));
 	c->trim = c->changed.n > CHUNK;
 	work_clear(c);

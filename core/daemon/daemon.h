@@ -70,6 +70,10 @@ bool daemon_is_ready(const struct daemon *d, struct str *why);
 /* writer_submit with the daemon as argument. */
 int daemon_submit(void *arg, struct writer_op *take);
 
+/* ---- admintoken.c ---- */
+/* Takes in state/admin-token, where there is one; says in the log what keeps it out. */
+void admin_token_take(struct daemon *d);
+
 /* ---- effect.c ---- */
 void on_batch_effects(void *arg, const struct effect *v, size_t n);
 

@@ -167,6 +167,7 @@ int daemon_open(struct daemon *d, bool once, struct err *err)
 	d->compile = compile_new(d);
 	if (!once) {
 		compile_folder(d->compile, true, NULL, NULL);
+		admin_token_take(d);
 		rc = serve_open(d, err);
 	}
 	due_timer_arm(d->timer);

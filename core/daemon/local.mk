@@ -1,6 +1,7 @@
 # core/daemon: the program sluiced: store, clock, sockets and the daemon's end of the mailbox.
 noinst_LTLIBRARIES += %D%/libsl-daemon.la
 core_daemon_libsl_daemon_la_SOURCES = \
+	%D%/admintoken.c \
 	%D%/compile.c %D%/compile.h \
 	%D%/confload.c %D%/daemon.h \
 	%D%/effect.c \

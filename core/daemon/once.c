@@ -135,6 +135,7 @@ out:
 
 static void tell_run(struct once *x)
 {
+	char now[CLOCK_TEXT_MAX];
 	const struct view *v = store_read_begin(x->d->own_read);
 	struct run_rec run;
 	int rc = v ? run_get(v, x->run, &run) : ERR_IO;
@@ -146,8 +147,8 @@ static void tell_run(struct once *x)
 		return;
 	}
 	if (x->output == ONCE_TEXT)
-		printf("%s  run of %s  %s%s%s\n", "end", run.dag, run_state_name(run.state),
-		    run.message[0] ? "  " : "", run.message);
+		printf("%s  run of %s  %s%s%s\n", clock_format(clock_wall(), now), run.dag,
+		    run_state_name(run.state), run.message[0] ? "  " : "", run.message);
 	else
 		print_object(x, false, NULL, true);
 	fflush(stdout);

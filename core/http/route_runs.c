@@ -295,6 +295,11 @@ void post_cancel_all(struct http_req *q)
 	cancel_many(q, dag, body);
 }
 
+static bool downstream_known(const char *how)
+{
+	return how == NULL || str_eq(how, "each") || str_eq(how, "once") || str_eq(how, "none");
+}
+
 void post_rerun(struct http_req *q)
 {
 	struct json *body;
@@ -302,12 +307,17 @@ void post_rerun(struct http_req *q)
 
 	if (!route_body(q, "steps failed downstream", &body))
 		return;
+	const char *downstream = json_get_str(body, "downstream", NULL);
+	if (!downstream_known(downstream)) {
+		reply_problem(q->conn, 400, "usage", "downstream: each, once or none");
+		json_free(body);
+		return;
+	}
 	if (!find(q, &run)) {
 		json_free(body);
 		return;
 	}
 	const struct json *steps = json_get(body, "steps");
-	const char *downstream = json_get_str(body, "downstream", NULL);
 	struct call *call = call_new(q, OP_RERUN,
 	    names_room(steps) + ACTOR_ROOM + (downstream != NULL ? strlen(downstream) : 0) + 8);
 	struct op *op = &call->op->op;

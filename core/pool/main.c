@@ -381,7 +381,8 @@ int main(int argc, char **argv)
 		fputs(usage_text, rc == 0 ? stdout : stderr);
 		return rc == 0 ? 0 : EXIT_USAGE;
 	}
-	log_init("sluice-pool", pool.opt.verbose ? LOG_DEBUG : LOG_INFO);
+	/* the pool of one `sluice run FILE` writes to the person's screen: only what is wrong */
+	log_init("sluice-pool", pool.opt.verbose ? LOG_DEBUG : pool.opt.once ? LOG_WARN : LOG_INFO);
 	rc = begin(&pool, &err);
 	if (rc != 0) {
 		log_error("%s", err.text);

@@ -70,7 +70,11 @@ static int put_step(
     const struct view *v, const struct plan *plan, const struct step_rec *s, struct jw *out)
 {
 	struct step_ref ref = step_ref_of(s);
-	bool open = !step_state_ended(s->state);
+	/* `ok` only where something was done: not while it is open, nor where it never ran. */
+	bool judged = s->class_ != CLASS_OK ||
+		      (step_state_ended(s->state) && s->state != STEP_UPSTREAM_FAILED);
+	enum step_class class_ =
+	    s->state == STEP_CANCELLED && s->class_ == CLASS_OK ? CLASS_CANCELLED : s->class_;
 	int rc;
 
 	jw_object(out);
@@ -78,7 +82,7 @@ static int put_step(
 	jw_kstr(out, "item", s->item > 0 ? s->item_key : NULL);
 	jw_kstr(out, "state", step_state_name(s->state));
 	jw_ki64(out, "attempt", s->attempt);
-	jw_kstr(out, "class", open && s->class_ == CLASS_OK ? NULL : class_name(s->class_));
+	jw_kstr(out, "class", judged ? class_name(class_) : NULL);
 	jw_kstr(out, "code", s->code);
 	jw_kstr(out, "message", s->message);
 	jw_ki64(out, "generation", s->generation);

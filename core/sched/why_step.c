@@ -176,7 +176,10 @@ static void add_failed(
 		more = "; this class is not retried";
 	else if (s->class_ != CLASS_LOST && s->used >= r->attempts)
 		more = "; all its tries are used";
-	why_add(w, "failed", name, "step %s failed on attempt %u (%s): %s%s", name, s->attempt,
+	char attempt[32] = ""; /* a foreach and what never ran have none */
+	if (s->attempt > 0)
+		snprintf(attempt, sizeof(attempt), " on attempt %u", s->attempt);
+	why_add(w, "failed", name, "step %s failed%s (%s): %s%s", name, attempt,
 	    class_name(s->class_), s->message, more);
 }
 

@@ -93,9 +93,22 @@ static int read_config(struct check *c, const char *path, struct err *err)
 	return rc;
 }
 
+/* The configuration names its folders whole; what a person reads starts where they stand. */
+static const char *below_cwd(const char *path)
+{
+	char cwd[PATH_MAX];
+	size_t n;
+
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return path;
+	n = strlen(cwd);
+	return str_starts(path, cwd) && path[n] == '/' && path[n + 1] != '\0' ? path + n + 1 : path;
+}
+
 static int add_sources(struct check *c, const struct mode_options *o, struct err *err)
 {
-	const char *folder = c->config != NULL ? json_get_str(c->config, "dags", "dags") : "dags";
+	const char *folder =
+	    c->config != NULL ? below_cwd(json_get_str(c->config, "dags", "dags")) : "dags";
 	int i, rc = 0;
 
 	for (i = 0; rc == 0 && i < o->n_args; i++)
@@ -122,26 +135,21 @@ static int load_catalog(struct check *c, const struct mode_options *o, struct er
 	return rc;
 }
 
-/* sluice.yaml among the files, where it is wrong or everything is asked for. */
+/* sluice.yaml after the DAG files, where it is wrong. */
 static void write_config_file(const struct check *c, const struct mode_options *o, struct jw *w)
 {
 	const struct json *report = c->config_report;
 
-	if (o->config == NULL || (report == NULL && !c->whole))
+	if (o->config == NULL || report == NULL)
 		return;
 	jw_object(w);
 	jw_kstr(w, "path", o->config);
 	jw_kstr(w, "dag", NULL);
+	jw_kstr(w, "promise", NULL);
 	jw_key(w, "errors");
-	if (report != NULL)
-		jw_json(w, json_get(report, "errors"));
-	else
-		jw_raw(w, "[]");
+	jw_json(w, json_get(report, "errors"));
 	jw_key(w, "warnings");
-	if (report != NULL)
-		jw_json(w, json_get(report, "warnings"));
-	else
-		jw_raw(w, "[]");
+	jw_json(w, json_get(report, "warnings"));
 	jw_key(w, "next");
 	jw_raw(w, "[]");
 	jw_end_object(w);
@@ -158,9 +166,9 @@ static void write_check(const struct check *c, const struct mode_options *o,
 	jw_kbool(&w, "ok", result->ok && c->config_report == NULL);
 	jw_key(&w, "files");
 	jw_array(&w);
-	write_config_file(c, o, &w);
 	for (i = 0; i < result->n; i++)
 		compile_write_report(&result->v[i], &w);
+	write_config_file(c, o, &w);
 	jw_end_array(&w);
 	if (o->plans) {
 		jw_key(&w, "plans");
