@@ -389,7 +389,8 @@ static void take(
 
 	if (n->bad || take_template(p, n, opt, type)) {
 		if (!n->bad && n->kind == YAML_TEXT)
-			write_text(p, n, type, w); /* a path with ${…} in it starts at the file too */
+			write_text(
+			    p, n, type, w); /* a path with ${…} in it starts at the file too */
 		else
 			yaml_write_json(n, w);
 		return;
