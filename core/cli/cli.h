@@ -155,12 +155,12 @@ int exec_collect(const char *program, char *const argv[], size_t max, struct str
 /* Replaces this process; returns an exit code only on failure. */
 int exec_replace(const char *program, char *const argv[]);
 
-#define COMMAND_LIST(X)                                                                            \
-	X(init)                                                                                    \
-	X(check)                                                                                   \
-	X(plan) X(apply) X(run) X(trigger) X(dags) X(runs) X(show) X(logs) X(why) X(cancel)        \
-	    X(rerun) X(mark) X(pause) X(resume) X(events) X(hook) X(datasets) X(pools) X(plugin)   \
-		X(schema) X(token) X(doctor) X(fsck) X(shutdown)
+/* clang-format off */
+#define COMMAND_LIST(X) \
+	X(init) X(check) X(plan) X(apply) X(run) X(trigger) X(dags) X(runs) X(show) X(logs) X(why) \
+	X(cancel) X(rerun) X(mark) X(pause) X(resume) X(events) X(hook) X(datasets) X(pools) \
+	X(plugin) X(schema) X(token) X(doctor) X(fsck) X(shutdown)
+/* clang-format on */
 #define COMMAND_DECLARE(name) extern const struct command cmd_##name;
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
