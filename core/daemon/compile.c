@@ -60,6 +60,7 @@ struct compile {
 	char *dir; /* owned */
 	uint8_t signature[HASH_SHA256_BYTES];
 	VEC(size_t) changed; /* indexes into scan.files */
+	VEC(char *) gone;    /* owned paths of the store's files that vanished */
 	VEC(struct chunk *) chunks;
 	size_t in_flight, left, storing;
 	int rc; /* the first failure to store */
@@ -67,6 +68,7 @@ struct compile {
 	bool trim;	     /* memory of a large request is still to be given back */
 	struct plans *plans; /* owned until submitted */
 	struct json *add, *change, *remove, *errors;
+	struct json *present; /* object: DAGs of the files that were compiled now */
 	uint64_t same;
 };
 
@@ -108,6 +110,9 @@ static void work_clear(struct compile *c)
 	mem_free(c->dir);
 	c->dir = NULL;
 	VEC_DONE(&c->changed);
+	for (size_t i = 0; i < c->gone.n; i++)
+		mem_free(c->gone.v[i]);
+	VEC_DONE(&c->gone);
 	for (size_t i = 0; i < c->chunks.n; i++) {
 		if (c->d->pools)
 			pool_link_system_drop(c->d->pools, c->chunks.v[i]);
@@ -123,7 +128,8 @@ static void work_clear(struct compile *c)
 	json_free(c->change);
 	json_free(c->remove);
 	json_free(c->errors);
-	c->add = c->change = c->remove = c->errors = NULL;
+	json_free(c->present);
+	c->add = c->change = c->remove = c->errors = c->present = NULL;
 	c->same = 0;
 }
 
@@ -170,7 +176,12 @@ static void answer(struct compile *c, int rc, const struct err *err)
 	jw_key(&w, "change");
 	jw_json(&w, c->change);
 	jw_key(&w, "remove");
-	jw_json(&w, c->remove);
+	jw_array(&w);
+	for (const struct json *d = json_first(c->remove); d; d = json_next(d)) {
+		if (!json_get(c->present, json_str(d, ""))) /* else it moved to another file */
+			jw_json(&w, d);
+	}
+	jw_end_array(&w);
 	jw_ki64(&w, "same", (int64_t)c->same);
 	jw_key(&w, "errors");
 	jw_json(&w, c->errors);
@@ -238,8 +249,23 @@ static void store_some(struct compile *c)
 		store_plans(c);
 }
 
+/* Behind all the others: a DAG that moved to another file is not gone. */
+static void add_gone(struct compile *c)
+{
+	struct op_file out;
+
+	for (size_t i = 0; i < c->gone.n; i++) {
+		memset(&out, 0, sizeof(out));
+		out.path = plans_text(c->plans, c->gone.v[i]);
+		out.gone = true;
+		VEC_ADD(&c->plans->files, out);
+	}
+	VEC_CLEAR(&c->gone);
+}
+
 static void finish(struct compile *c)
 {
+	add_gone(c);
 	if (c->head->apply && c->plans->files.n)
 		store_plans(c);
 	if (c->storing == 0)
@@ -250,14 +276,19 @@ static void finish(struct compile *c)
 
 static void add_errors(struct compile *c, const struct json *report, const char *path)
 {
+	const char *name = strrchr(c->dir, '/');
 	struct json *e;
+	struct str shown; /* "dags/a.yaml", as a person would name it */
 
+	str_init(&shown, 8192);
+	str_addf(&shown, "%s/%s", name ? name + 1 : c->dir, path);
 	for (const struct json *at = json_first(json_get(report, "errors")); at;
 	     at = json_next(at)) {
 		e = json_dup(at);
-		json_put(e, "path", json_new_str(json_get_str(report, "path", path)));
+		json_put(e, "path", json_new_str(str_peek(&shown)));
 		json_push(c->errors, e);
 	}
+	str_done(&shown);
 }
 
 static void add_dag(struct compile *c, const char *dag, const char *plan, size_t n)
@@ -268,6 +299,7 @@ static void add_dag(struct compile *c, const char *dag, const char *plan, size_t
 	int rc = v ? dag_get_named(v, dag, &r) : ERR_IO;
 
 	store_read_end(c->d->own_read);
+	json_put(c->present, dag, json_new_bool(true));
 	hash_sha256(plan, n, sha);
 	if (rc != 0 || r.state == DAG_GONE || !r.has_plan)
 		json_push(c->add, json_new_str(dag));
@@ -277,12 +309,48 @@ static void add_dag(struct compile *c, const char *dag, const char *plan, size_t
 		c->same++;
 }
 
+static void take_failure(struct compile *c, const struct scan_file *f, const char *code,
+    const char *why, const char *hint);
+
+static bool is_changed(const struct compile *c, const struct scan_file *f)
+{
+	for (size_t i = 0; i < c->changed.n; i++) {
+		if (&c->scan.files.v[c->changed.v[i]] == f)
+			return true;
+	}
+	return false;
+}
+
+/* The compiler compares the files that it is given; whether a file that did not change has that DAG
+ * already is known here. Then this one is refused. */
+static bool is_taken(struct compile *c, const struct scan_file *f, const char *dag)
+{
+	const struct view *v = store_read_begin(c->d->own_read);
+	const struct scan_file *other = NULL;
+	struct dag_rec r;
+	struct str why;
+
+	if (v && dag_get_named(v, dag, &r) == 0 && r.state != DAG_GONE && !str_eq(r.file, f->path))
+		other = scan_find(&c->scan, r.file);
+	store_read_end(c->d->own_read);
+	if (!other || is_changed(c, other))
+		return false;
+	str_init(&why, 2048);
+	str_addf(&why, "the DAG \"%s\" also stands in %s", dag, other->path);
+	take_failure(c, f, "duplicate-dag", str_peek(&why), "give one of them another name");
+	str_done(&why);
+	return true;
+}
+
 /* One object of the compiler's answer. */
 static void take_file(struct compile *c, const struct scan_file *f, const struct json *j)
 {
 	struct op_file out = {0};
 	const char *plan = json_get_str(j, "plan", NULL);
 	struct str text;
+
+	if (plan && is_taken(c, f, json_get_str(j, "dag", "")))
+		return;
 
 	out.path = plans_text(c->plans, mem_strdup(f->path));
 	out.rec.size = f->size;
@@ -307,8 +375,9 @@ static void take_file(struct compile *c, const struct scan_file *f, const struct
 	VEC_ADD(&c->plans->files, out);
 }
 
-/* A file on which the compiler itself failed. */
-static void take_failure(struct compile *c, const struct scan_file *f, const char *why)
+/* A file that the compiler did not find fault with, but this side of it does. */
+static void take_failure(struct compile *c, const struct scan_file *f, const char *code,
+    const char *why, const char *hint)
 {
 	struct json *j = json_new_object(), *report = json_new_object(), *e = json_new_object(),
 		    *list = json_new_array();
@@ -316,9 +385,9 @@ static void take_failure(struct compile *c, const struct scan_file *f, const cha
 	json_put(e, "line", json_new_i64(1));
 	json_put(e, "column", json_new_i64(1));
 	json_put(e, "key", json_new_str(""));
-	json_put(e, "code", json_new_str("compiler"));
+	json_put(e, "code", json_new_str(code));
 	json_put(e, "message", json_new_str(why));
-	json_put(e, "hint", json_new_str("see the daemon's log; try: sluice check"));
+	json_put(e, "hint", json_new_str(hint));
 	json_push(list, e);
 	json_put(report, "path", json_new_str(f->path));
 	json_put(report, "errors", list);
@@ -357,7 +426,8 @@ static void chunk_failed(struct compile *c, struct chunk *k, const char *why)
 	} else if (k->n > 1) {
 		chunk_split(c, k);
 	} else {
-		take_failure(c, &c->scan.files.v[c->changed.v[k->first]], why);
+		take_failure(c, &c->scan.files.v[c->changed.v[k->first]], "compiler", why,
+		    "see the daemon's log; try: sluice check");
 		chunk_end(c, k);
 	}
 }
@@ -501,30 +571,38 @@ void compile_pool_changed(struct compile *c)
 
 /* ---- what changed ---- */
 
-static bool is_same(struct compile *c, const struct view *v, const struct scan_file *f)
+enum found { FOUND_SAME, FOUND_BROKEN, FOUND_CHANGED };
+
+static enum found look_at(struct compile *c, const struct view *v, const struct scan_file *f)
+{
+	struct file_rec rec;
+	struct slice report;
+
+	if (file_get(v, f->path, &rec, &report) != 0)
+		return FOUND_CHANGED;
+	if (rec.size != f->size || rec.mtime_ns != f->mtime_ns || rec.inode != f->inode ||
+	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0)
+		return FOUND_CHANGED;
+	return rec.ok ? FOUND_SAME : FOUND_BROKEN;
+}
+
+/* What was wrong with a file that is as it was. */
+static void add_old_errors(struct compile *c, const struct view *v, const struct scan_file *f)
 {
 	struct file_rec rec;
 	struct slice report;
 	struct json *j;
 
-	if (file_get(v, f->path, &rec, &report) != 0)
-		return false;
-	if (rec.size != f->size || rec.mtime_ns != f->mtime_ns || rec.inode != f->inode ||
-	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0)
-		return false;
-	if (rec.ok) {
-		c->same++;
-	} else if (json_parse(report.p, report.n, REPLY_MAX, &j, NULL) == 0) {
-		add_errors(c, j, f->path);
-		json_free(j);
-	}
-	return true;
+	if (file_get(v, f->path, &rec, &report) != 0 ||
+	    json_parse(report.p, report.n, REPLY_MAX, &j, NULL) != 0)
+		return;
+	add_errors(c, j, f->path);
+	json_free(j);
 }
 
-static void add_gone(struct compile *c, const struct view *v)
+static void find_gone(struct compile *c, const struct view *v)
 {
 	struct view_walk walk;
-	struct op_file out;
 	struct file_rec rec;
 	struct slice report;
 	char *path;
@@ -536,10 +614,7 @@ static void add_gone(struct compile *c, const struct view *v)
 			mem_free(path);
 			continue;
 		}
-		memset(&out, 0, sizeof(out));
-		out.path = plans_text(c->plans, path);
-		out.gone = true;
-		VEC_ADD(&c->plans->files, out);
+		VEC_ADD(&c->gone, path);
 		if (file_get(v, path, &rec, &report) == 0 && rec.dag[0])
 			json_push(c->remove, json_new_str(rec.dag));
 	}
@@ -548,14 +623,31 @@ static void add_gone(struct compile *c, const struct view *v)
 static int find_changes(struct compile *c, struct err *err)
 {
 	const struct view *v = store_read_begin(c->d->own_read);
+	VEC(size_t) broken = {0};
+	bool again;
 
 	if (!v)
 		return err_set(err, ERR_IO, "the store cannot be read");
 	for (size_t i = 0; i < c->scan.files.n; i++) {
-		if (!is_same(c, v, &c->scan.files.v[i]))
+		enum found found = look_at(c, v, &c->scan.files.v[i]);
+
+		if (found == FOUND_CHANGED)
 			VEC_ADD(&c->changed, i);
+		else if (found == FOUND_BROKEN)
+			VEC_ADD(&broken, i);
+		else
+			c->same++;
 	}
-	add_gone(c, v);
+	find_gone(c, v);
+	/* What was wrong may have been another file: the broken ones get another chance with it. */
+	again = c->changed.n || c->gone.n;
+	for (size_t i = 0; i < broken.n; i++) {
+		if (again)
+			VEC_ADD(&c->changed, broken.v[i]);
+		else
+			add_old_errors(c, v, &c->scan.files.v[broken.v[i]]);
+	}
+	VEC_DONE(&broken);
 	store_read_end(c->d->own_read);
 	return 0;
 }
@@ -593,6 +685,7 @@ static int start(struct compile *c, struct request *r, struct err *err)
 	c->change = json_new_array();
 	c->remove = json_new_array();
 	c->errors = json_new_array();
+	c->present = json_new_object();
 	c->plans = MEM_NEW(struct plans);
 	scan_signature(c->d->conf, c->signature);
 	if (r->single) {

@@ -134,6 +134,17 @@ grep -q '"change":\["look"\]' stdout || fail "plan does not name the change: $(c
 expect 0 "$cli" apply -o json
 expect 0 "$cli" plan -o json
 grep -q '"change":\[\],"remove":\[\],"same":2' stdout || fail "apply left a change: $(cat stdout)"
+sed 's/^dag: look/dag: again/' look.good >dags/again.yaml
+touch -d '1 hour ago' dags/again.yaml
+expect 0 "$cli" apply
+cp dags/again.yaml dags/twice.yaml
+expect 2 "$cli" apply -o json
+grep -q '"path":"dags/twice.yaml"' stdout || fail "a DAG that stands twice is not refused: $(cat stdout)"
+rm dags/again.yaml
+expect 0 "$cli" apply -o json
+grep -q '"remove":\[\]' stdout || fail "a DAG that moved is taken for a removed one: $(cat stdout)"
+expect 0 "$cli" run again
+rm dags/twice.yaml
 rm dags/look.yaml
 kill -HUP "$daemon"
 wait_for "the DAG to go" sh -c "! '$cli' run look"
