@@ -7,6 +7,8 @@
 
 #include <time.h>
 
+#define POOL_END_MS 1000 /* for a pool in which nothing runs */
+
 static const struct cli_opt opts[] = {
     {"drain", "[=TIME]", "Wait for what runs, at most TIME (10m).", 0},
     {"cancel", NULL, "Cancel what runs.", 0},
@@ -31,6 +33,28 @@ static int wait_gone(struct cli *cli, int64_t limit_ms)
 	}
 	return cli_error(EXIT_TRY_AGAIN,
 	    "the daemon still answers; what runs may need longer: sluice runs --state running");
+}
+
+/* A daemon that was told to leave has let go of the pool: it ends too, when what runs has ended. */
+static int tell_end(struct cli *cli, bool leave)
+{
+	struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+	struct json *conf = NULL;
+	if (cli->url || cli_config_load(cli, &conf, &(struct err){0}) != 0) {
+		puts("the daemon has stopped");
+		return EXIT_OK;
+	}
+	const char *state = json_get_str(conf, "state", "");
+	bool told = !leave || pool_stop(state, false, &(struct err){0}) == 0;
+	mono_us end = clock_mono() + POOL_END_MS * US_PER_MS;
+	bool lives = pool_lives(state);
+	for (; told && lives && clock_mono() < end; lives = pool_lives(state))
+		nanosleep(&nap, NULL);
+	puts(lives ? "the daemon has stopped; what runs goes on in the pool, which ends after it; "
+		     "the next daemon takes it over"
+		   : "daemon and pool have stopped");
+	json_free(conf);
+	return EXIT_OK;
 }
 
 static int without_daemon(struct cli *cli, bool cancel)
@@ -76,6 +100,7 @@ static int run(struct cli *cli, const struct args *a)
 	str_init(&out, 1 << 20);
 	rc = client_exchange(
 	    cli->client, "POST", "/v1/shutdown", str_peek(&body), &status, &out, &err);
+	bool answered = rc == 0 && status < 300;
 	if (rc == ERR_UNREACHABLE && !cli->url)
 		rc = without_daemon(cli, cancel);
 	else if (rc)
@@ -85,6 +110,8 @@ static int run(struct cli *cli, const struct args *a)
 		    EXIT_REFUSED, "the daemon refused to stop (%d): %s", status, str_peek(&out));
 	else
 		rc = wait_gone(cli, drain || cancel ? drain_ms + 30000 : 30000);
+	if (rc == EXIT_OK && answered)
+		rc = tell_end(cli, !drain && !cancel);
 	str_done(&out);
 	str_done(&body);
 	return rc;
@@ -95,8 +122,8 @@ const struct command cmd_shutdown = {
     .synopsis = "[--drain[=TIME] | --cancel]",
     .summary = "Stop the daemon and the pool",
     .help =
-	"Without an option the daemon stops at once and running steps go on in the pool; the next\n"
-	"daemon takes them over.\n"
+	"Without an option the daemon stops at once; what runs goes on in the pool, which ends after\n"
+	"it, and the next daemon takes the outcome. With no daemon it speaks to the pool.\n"
 	"\nExamples:\n  sluice shutdown --drain=10m\n  sluice shutdown --cancel",
     .opts = opts,
     .run = run,

@@ -112,6 +112,10 @@ int main(int argc, char **argv)
 		printf("sluice %s\n", PACKAGE_VERSION);
 		return EXIT_OK;
 	}
+	if (argv[1][0] == '-')
+		return cli_error(EXIT_USAGE,
+		    "options stand behind the command: sluice COMMAND %s ...; see: sluice --help",
+		    argv[1]);
 	const struct command *command = find_command(argv[1]);
 	if (!command)
 		return EXIT_USAGE;

@@ -31,3 +31,16 @@ int pool_stop(const char *state, bool cancel, struct err *err)
 	}
 	return told ? 0 : err_set(err, ERR_NOT_FOUND, "no pool is running");
 }
+
+bool pool_lives(const char *state)
+{
+	struct link_instance list[INSTANCES_MAX];
+	size_t n = 0;
+	if (link_list(state, list, INSTANCES_MAX, &n, NULL) != 0)
+		return false;
+	for (size_t i = 0; i < n && i < INSTANCES_MAX; i++) {
+		if (list[i].alive)
+			return true;
+	}
+	return false;
+}

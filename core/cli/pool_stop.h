@@ -8,5 +8,7 @@
 
 /* Tells every living instance to drain or to cancel. ERR_NOT_FOUND: none lives. */
 int pool_stop(const char *state, bool cancel, struct err *err) CHECK_RESULT;
+/* Does any instance live? */
+bool pool_lives(const char *state);
 
 #endif

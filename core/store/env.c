@@ -106,6 +106,7 @@ static int lock_take(struct store *s, struct err *err)
 		    "another daemon (pid %s) holds the store %s: stop it first, or name another "
 		    "state folder",
 		    text[0] ? text : "unknown", s->dir);
+		io_close(&s->lock_fd); /* store_close empties a lock file that it holds */
 		goto out;
 	}
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());

@@ -39,9 +39,9 @@ void command_cancel(struct command *c); /* TERM to the group; the pool kills aft
 #define EXEC_OPTIONS                                                                               \
 	{.name = "command",                                                                        \
 	    .type = SLU_T_LIST,                                                                    \
-	    .flags = SLU_F_TEMPLATED,                                                              \
+	    .flags = SLU_F_TEMPLATED | SLU_F_REQUIRED,                                             \
 	    .excludes = "shell",                                                                   \
-	    .doc = "The program and its arguments, as a list; found by PATH."},                    \
+	    .doc = "The program and its arguments, as a list, found by PATH; or shell."},          \
 	    {.name = "shell",                                                                      \
 		.type = SLU_T_STRING,                                                              \
 		.flags = SLU_F_TEMPLATED,                                                          \
