@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/http/http.h"
 #include "core/pool/frame.h"
+#include "core/sched/key.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +238,30 @@ static void on_stop_look(evutil_socket_t fd, short what, void *arg)
 	loop_stop(&s->d->loop);
 }
 
+/* Before the pool kills anything, so that the runs end cancelled and not failed. */
+static void cancel_running(struct daemon *d)
+{
+	const struct view *v = store_read_begin(d->own_read);
+	struct view_walk walk;
+	struct writer_op *op;
+	struct key k;
+
+	if (!v)
+		return;
+	key_init(&k);
+	key_u8(&k, RUN_RUNNING);
+	view_walk_init(&walk, v, TABLE_RUN_STATE, k.b, k.n, false);
+	while (view_walk_next(&walk, NULL) == 0 && walk.key_n == k.n + 8) {
+		op = writer_op_new(OP_CANCEL);
+		for (size_t i = k.n; i < walk.key_n; i++)
+			op->op.u.cancel.run = op->op.u.cancel.run << 8 | walk.key[i];
+		op->op.u.cancel.actor = "shutdown";
+		if (daemon_submit(d, op) != 0)
+			writer_op_free(op);
+	}
+	store_read_end(d->own_read);
+}
+
 void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
 {
 	static struct drain drain; /* one daemon in a process */
@@ -248,6 +273,8 @@ void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
 		loop_stop(&d->loop);
 		return;
 	}
+	if (kind == STOP_CANCEL)
+		cancel_running(d);
 	pool_link_shutdown(d->pools, kind == STOP_CANCEL);
 	drain.d = d;
 	drain.until = drain_ms < 0 ? TIME_NONE : clock_mono() + drain_ms * US_PER_MS;

@@ -170,6 +170,32 @@ expect 0 "$bin" -c sluice.yaml --fsck
 expect 0 "$bin" -c sluice.yaml --fsck -o json
 grep -q '"ok":true' stdout || fail "fsck: $(cat stdout)"
 
+echo "# shutdown --cancel cancels what runs, a drain that takes too long leaves it"
+start
+: >out
+run=$(trigger slow)
+wait_for "the step's begin" test -s out
+pid=$daemon
+daemon=
+expect 0 "$cli" shutdown --cancel
+wait "$pid" || fail "the daemon ended with $?"
+start
+state_is "$run" cancelled || fail "the run is not cancelled: $(get "/v1/runs/$run")"
+: >out
+run=$(trigger slow)
+wait_for "the step's begin" test -s out
+pid=$daemon
+daemon=
+expect 0 "$cli" shutdown --drain=200ms
+wait "$pid" || fail "the daemon ended with $?"
+start
+wait_for "the run's end" state_is "$run" succeeded
+[ "$(tr '\n' ' ' <out)" = "begin end after " ] || fail "steps ran otherwise than once: $(cat out)"
+pid=$daemon
+daemon=
+expect 0 "$cli" shutdown --drain
+wait "$pid"
+
 echo "# a damaged store"
 printf 'XXXX' | dd of=state/data.mdb bs=1 seek=20 conv=notrunc 2>/dev/null
 expect 1 "$bin" -c sluice.yaml --fsck
@@ -189,6 +215,13 @@ grep -q '"state":"succeeded"' "$work/stdout" || fail "--once: $(cat "$work/stdou
 expect 1 "$bin" --once one.yaml --param word=bad
 grep -q "it is bad" "$work/stderr" || fail "the failed step's log is not shown: $(cat "$work/stderr")"
 expect 2 "$bin" --once one.yaml
+printf 'dag: long\nsteps: {s: {task: {plugin: exec, shell: "sleep 60"}}}\n' >long.yaml
+"$bin" --once long.yaml >"$work/stdout" 2>"$work/stderr" &
+daemon=$!
+wait_for "the step of --once" grep -q running "$work/stdout"
+stop INT
+[ $? = 1 ] || fail "--once after INT did not end with 1"
+grep -q cancelled "$work/stdout" || fail "--once after INT: $(cat "$work/stdout" "$work/stderr")"
 expect 5 "$bin" --once none.yaml
 echo "steps: {a: {}}" >bad.yaml
 expect 2 "$bin" --once bad.yaml
