@@ -15,13 +15,6 @@
 
 #ifdef LEAK_HAVE_LSAN
 #include <sanitizer/lsan_interface.h>
-
-/* Criterion's runner itself loses a few bytes (with .timeout, for one): no check when it exits. */
-__attribute__((weak, used, visibility("default"))) const char *__lsan_default_options(void)
-{
-	return "leak_check_at_exit=0";
-}
-
 #define LEAK_CHECK() cr_assert(!__lsan_do_recoverable_leak_check(), "memory was lost")
 #else
 #define LEAK_CHECK() ((void)0)
