@@ -24,12 +24,11 @@ const struct command cmd_schema = {
     .name = "schema",
     .synopsis = "[PATH]",
     .summary = "Print the JSON Schema of DAG files, or of one key",
-    .help =
-	"PATH is a key path such as steps.retry or triggers.cron; `sluice.yaml` gives the schema\n"
-	"of the configuration. Needs no daemon.\n"
-	"\nExamples:\n"
-	"  sluice schema > dag.schema.json\n"
-	"  sluice schema steps.retry",
+    .help = "PATH is a key path such as steps.NAME.retry or triggers.NAME.cron, with any NAME;\n"
+	    "`sluice.yaml` gives the schema of the configuration. Needs no daemon.\n"
+	    "\nExamples:\n"
+	    "  sluice schema > dag.schema.json\n"
+	    "  sluice schema steps.NAME.retry",
     .opts = opts,
     .run = run,
 };

@@ -231,15 +231,15 @@ static const char *split_path(const char *path, enum schema_of *ret_of)
 	size_t n = sizeof(config) - 1;
 
 	*ret_of = SCHEMA_DAG;
-	if (path == NULL || strncmp(path, config, n) != 0 || (path[n] != '\0' && path[n] != '.'))
+	if (strncmp(path, config, n) != 0 || (path[n] != '\0' && path[n] != '.'))
 		return path;
 	*ret_of = SCHEMA_CONFIG;
-	return path[n] == '.' ? path + n + 1 : NULL;
+	return path[n] == '.' ? path + n + 1 : path + n;
 }
 
 int mode_schema(const struct mode_options *o)
 {
-	const char *path = o->n_args > 0 ? o->args[0] : NULL;
+	const char *path = o->n_args > 0 ? o->args[0] : ""; /* "": the whole file */
 	struct catalog *catalog = NULL;
 	enum schema_of of;
 	struct str out;
@@ -249,7 +249,7 @@ int mode_schema(const struct mode_options *o)
 	path = split_path(path, &of);
 	str_init(&out, COMPILE_OUT_MAX);
 	rc = catalog_load(o->plugin_dirs, o->catalog, &catalog, NULL, &err);
-	if (rc == 0 && path != NULL && isatty(STDOUT_FILENO))
+	if (rc == 0 && path[0] != '\0' && isatty(STDOUT_FILENO))
 		rc = schema_write_text(of, path, catalog, &out, &err);
 	else if (rc == 0)
 		rc = schema_write_json(of, path, catalog, &out, &err);
