@@ -121,10 +121,10 @@ const struct command cmd_shutdown = {
     .name = "shutdown",
     .synopsis = "[--drain[=TIME] | --cancel]",
     .summary = "Stop the daemon and the pool",
-    .help =
-	"Without an option the daemon stops at once; what runs goes on in the pool, which ends after\n"
-	"it, and the next daemon takes the outcome. With no daemon it speaks to the pool.\n"
-	"\nExamples:\n  sluice shutdown --drain=10m\n  sluice shutdown --cancel",
+    .help = "Without an option the daemon stops at once; what runs goes on in the pool, which ends "
+	    "after\n"
+	    "it, and the next daemon takes the outcome. With no daemon it speaks to the pool.\n"
+	    "\nExamples:\n  sluice shutdown --drain=10m\n  sluice shutdown --cancel",
     .opts = opts,
     .run = run,
 };
