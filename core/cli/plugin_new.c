@@ -36,10 +36,12 @@ static char *template_path(const char *file)
 
 static int copy_one(const char *dir, const char *file, const char *name, struct err *err)
 {
-	struct str text, out;
-	char *from = template_path(file), *to = io_path_join(dir, file);
+	struct str text, out, called;
 	str_init(&text, 1 << 20);
 	str_init(&out, 2 << 20);
+	str_init(&called, 4096);
+	add_renamed(&called, file, name);
+	char *from = template_path(file), *to = io_path_join(dir, str_peek(&called));
 	int rc = io_read_file(from, 1 << 20, &text, err);
 	if (rc == 0) {
 		add_renamed(&out, str_peek(&text), name);
@@ -49,6 +51,7 @@ static int copy_one(const char *dir, const char *file, const char *name, struct 
 		printf("  %s\n", to);
 	str_done(&text);
 	str_done(&out);
+	str_done(&called);
 	mem_free(from);
 	mem_free(to);
 	return rc;
@@ -93,6 +96,8 @@ int plugin_new(const char *name)
 		rc = copy_one(name, "plugin.c", name, &err);
 	if (rc == 0)
 		rc = copy_one(name, "README.md", name, &err);
+	if (rc == 0)
+		rc = copy_one(name, "example.conform.json", name, &err);
 	if (rc == 0)
 		rc = write_makefile(name, name, &err);
 	if (rc)

@@ -53,6 +53,14 @@ without_daemon() {
 	cli 0 schema sluice.yaml
 	is '.properties.connections'
 	cli 5 schema nonesuch
+	cli 0 plugin new crm
+	run 0 grep -q '"plugin": "crm"' crm/crm.conform.json
+	run 0 grep -q 'crm.so: plugin.c' crm/Makefile
+	cli 3 plugin new crm
+	cli 2 plugin new Crm
+	cli 5 plugin show nonesuch
+	cli 2 check --nonesuch
+	cli 2 -c x check
 	cli 2 nonesuch
 	cli 2 runs --nonesuch
 	cli 2 show
