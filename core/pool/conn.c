@@ -212,6 +212,10 @@ static void take_shutdown(struct conn *c, uint32_t code)
 	log_info("shutdown asked for: %s, %u attempts run", code == 1 ? "cancel" : "drain",
 	    m->n_running);
 	m->retired = true;
+	if (m->daemon != NULL) { /* it learns that nothing more may be handed over */
+		out_push(m, &m->end_item);
+		out_flush(m);
+	}
 	if (code == 1)
 		mailbox_kill_all(m, OUT_CANCELLED);
 	fill_head(m, &h, FRAME_END, NULL);

@@ -37,6 +37,7 @@ struct options {
 	int ready_fd, idle_s;
 	char *const *daemon_args;
 	int n_daemon_args;
+	char **whole_env; /* owned; before it was scrubbed; its texts live as long as the process */
 };
 
 struct pool {
@@ -188,6 +189,31 @@ static int begin_signals(struct pool *p, struct err *err)
 	return 0;
 }
 
+/* What workers write apart from their output, where they are another user than the pool. */
+static int give_folders(struct pool *p, struct err *err)
+{
+	static const char *const names[] = {"scratch", "rejects"};
+	struct stat st;
+	size_t i;
+	int rc = 0;
+
+	if (!p->as.set)
+		return 0;
+	if (stat(p->state, &st) == 0 && !(st.st_mode & S_IXOTH) && st.st_gid != p->as.gid)
+		log_warn(
+		    "--run-user: %s may be closed to the workers: chmod o+x or give it their group",
+		    p->state);
+	for (i = 0; rc == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = io_path_join(p->state, names[i]);
+
+		rc = io_mkdirs(path, 0750, err);
+		if (rc == 0 && chown(path, p->as.uid, p->as.gid) != 0)
+			rc = err_errno(err, ERR_IO, errno, "cannot give %s to the workers", path);
+		mem_free(path);
+	}
+	return rc;
+}
+
 static int begin_instance(struct pool *p, struct err *err)
 {
 	char id[LINK_ID_TEXT];
@@ -266,6 +292,15 @@ static int find_state(struct pool *p, struct err *err)
 	return 0;
 }
 
+static char **copy_environment(void)
+{
+	size_t n = 0;
+
+	while (environ[n] != NULL)
+		n++;
+	return mem_dup(environ, (n + 1) * sizeof(*environ));
+}
+
 static int begin(struct pool *p, struct err *err)
 {
 	int rc;
@@ -278,8 +313,12 @@ static int begin(struct pool *p, struct err *err)
 	if (rc != 0)
 		return rc;
 	limits_set(&p->worker_nofile);
+	if (p->opt.supervise)
+		p->opt.whole_env = copy_environment();
 	limits_scrub_environment();
-	rc = begin_signals(p, err);
+	rc = give_folders(p, err);
+	if (rc == 0)
+		rc = begin_signals(p, err);
 	if (rc == 0)
 		rc = begin_instance(p, err);
 	if (rc == 0)
@@ -302,6 +341,7 @@ static int begin(struct pool *p, struct err *err)
 		p->supervise.slots = p->slots;
 		p->supervise.args = p->opt.daemon_args;
 		p->supervise.n_args = p->opt.n_daemon_args;
+		p->supervise.env = p->opt.whole_env;
 		supervise_begin(&p->supervise);
 	}
 	return 0;
@@ -324,6 +364,7 @@ static void finish(struct pool *p)
 		event_base_free(p->base);
 	instance_done(&p->instance);
 	io_close(&p->signal_fd);
+	mem_free(p->opt.whole_env);
 	free(p->state);
 }
 

@@ -20,7 +20,7 @@ static void start(struct supervise *s)
 	const char **argv = mem_calloc((size_t)s->n_args + 2, sizeof(*argv));
 	struct spawn how = {.path = path_of(PATH_DAEMON),
 	    .argv = (char *const *)(uintptr_t)argv,
-	    .env = environ,
+	    .env = s->env,
 	    .fds = {-1, -1}};
 	struct err err;
 	int i;

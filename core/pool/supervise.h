@@ -12,8 +12,10 @@ struct supervise {
 	struct slots *slots;	 /* borrowed: told of the child, which is no stray */
 	char *const *args;	 /* borrowed: of the daemon, without its name */
 	int n_args;
-	pid_t pid;	 /* 0: not running */
-	bool ending;	 /* TERM was forwarded: it is not started again */
+	char **env;  /* borrowed: the whole environment that the pool was started with: secrets may
+			stand in it */
+	pid_t pid;   /* 0: not running */
+	bool ending; /* TERM was forwarded: it is not started again */
 	int64_t wait_ms; /* before the next start */
 	mono_us started_at;
 	struct event again;

@@ -30,6 +30,7 @@ struct pool_client {
 /* Sets SLUICE_BUILD_DIR to the temporary folder, where the pool finds the tests' worker. option may
  * be NULL. */
 void client_start(struct pool_client *c, const char *option, const char *value);
+/* Several options at once: words separated by blanks. */
 void client_start_pool(struct pool_client *c, const char *option, const char *value);
 /* Kills the pool if it is there and removes the folder. */
 void client_stop(struct pool_client *c);

@@ -2,7 +2,7 @@
  * core/pool/frame.h and does what the job's text says: one verb and its argument. Verbs: ok, fail,
  * print TEXT, sh COMMAND, hang, deaf (ignores KILL), late-ok (hangs, reports ok when killed), die,
  * eof, nonsense, last, progress N, spew BYTES, stale (answers for another token first), env NAME,
- * fds. */
+ * id, fds. */
 #include "core/base/mem.h"
 #include "core/pool/frame.h"
 
@@ -158,6 +158,19 @@ static void list_fds(void)
 	report(OUT_OK, "ok", text, 0);
 }
 
+static void list_ids(void)
+{
+	char text[100];
+	uid_t r, e, s;
+	int sig = 0;
+
+	getresuid(&r, &e, &s);
+	prctl(PR_GET_PDEATHSIG, &sig);
+	snprintf(text, sizeof(text), "uid %u %u %u gid %u groups %d pdeathsig %d", r, e, s,
+	    getgid(), getgroups(0, NULL), sig);
+	report(OUT_OK, "ok", text, 0);
+}
+
 static void misbehave(const char *verb)
 {
 	struct frame h = job;
@@ -229,6 +242,8 @@ static void work(char *text)
 		spew(number(arg));
 	} else if (strcmp(text, "progress") == 0) {
 		send_progress(number(arg));
+	} else if (strcmp(text, "id") == 0) {
+		list_ids();
 	} else if (strcmp(text, "fds") == 0) {
 		list_fds();
 	} else {

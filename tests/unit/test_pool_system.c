@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UUID "0123456789abcdef"
@@ -535,5 +537,119 @@ Test(pool_system, the_next_pool_kills_what_a_killed_one_left)
 Test(pool_system, the_next_pool_kills_it_without_a_cgroup_too)
 {
 	leave_and_succeed("--no-cgroup");
+	LEAK_CHECK();
+}
+
+Test(pool_system, workers_run_as_the_other_user_and_are_tied_to_the_pool)
+{
+	struct pool_client c;
+
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	client_start(&c, "--run-user", "nobody");
+	cr_assert_eq(chmod(c.dir, 0755), 0);
+	cr_assert(client_hello(&c, UUID));
+	client_job(&c, 1, "k", "", "id");
+	cr_assert_eq(client_out(&c, 1), OUT_OK);
+	cr_assert_not_null(strstr(c.in.s, "uid 65534 65534 65534 gid 65534"), "%s", c.in.s);
+	cr_assert_not_null(strstr(c.in.s, "pdeathsig 9"), "%s", c.in.s);
+	client_job(&c, 2, "k", "", "die");
+	cr_assert_eq(client_out(&c, 2), OUT_LOST);
+	client_stop(&c);
+	LEAK_CHECK();
+}
+
+Test(pool_system, refuses_other_users)
+{
+	struct pool_client c;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	client_start(&c, NULL, NULL);
+	cr_assert_eq(chmod(c.dir, 0755), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(65534) != 0 ||
+		    link_connect(c.state, c.instance, false, &c.fd, NULL) != 0)
+			_exit(2);
+		_exit(client_recv(&c, CLIENT_WAIT_MS) ? 1 : 0); /* the end, and no frame */
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+	client_stop(&c);
+	LEAK_CHECK();
+}
+
+Test(pool_system, supervise_keeps_the_daemon_running_with_its_whole_environment)
+{
+	static const char script[] = "#!/bin/sh\n"
+				     "echo \"$SECRET_OF_THE_DAEMON $*\" >>$SLUICE_BUILD_DIR/runs\n"
+				     "exec sleep 4716.$PPID\n";
+	struct pool_client c;
+	char path[200], mark[64], runs[200];
+	struct str text;
+	int i;
+
+	setenv("SECRET_OF_THE_DAEMON", "hidden", 1);
+	client_start(&c, "--supervise", "--");
+	snprintf(path, sizeof(path), "%s/core/daemon", c.dir);
+	snprintf(runs, sizeof(runs), "%s/runs", c.dir);
+	cr_assert_eq(io_mkdirs(path, 0755, NULL), 0);
+	snprintf(path, sizeof(path), "%s/core/daemon/sluiced", c.dir);
+	cr_assert_eq(io_write_file(path, script, strlen(script), 0755, NULL), 0);
+	snprintf(mark, sizeof(mark), "sleep 4716.%d", (int)c.pid);
+	for (i = 0; i < 2; i++) {
+		while (client_count_processes(mark) == 0)
+			poll(NULL, 0, 5);
+		if (i == 0)
+			client_kill_processes(mark);
+	}
+	str_init(&text, 4096);
+	cr_assert_eq(io_read_file(runs, 4096, &text, NULL), 0);
+	cr_assert(str_starts(text.s, "hidden \nhidden \n"), "%s", text.s);
+	cr_assert(client_hello(&c, UUID), "the daemon's own children are no strays");
+	kill(c.pid, SIGTERM);
+	cr_assert_eq(client_wait_exit(&c), 0);
+	cr_assert_eq(client_count_processes(mark), 0, "TERM was forwarded");
+	str_done(&text);
+	client_stop(&c);
+	LEAK_CHECK();
+}
+
+Test(pool_system, a_daemon_learns_that_the_pool_was_told_to_end)
+{
+	struct pool_client c, other;
+
+	client_start(&c, NULL, NULL);
+	cr_assert(client_hello(&c, UUID));
+	client_job(&c, 1, "k", "", "ok");
+	cr_assert_eq(client_out(&c, 1), OUT_OK);
+	other = c;
+	other.fd = -1;
+	client_connect(&other);
+	client_send(&other, FRAME_SHUTDOWN, 0, 0, NULL, 0);
+	cr_assert(client_recv(&c, CLIENT_WAIT_MS));
+	cr_assert_eq(c.head.type, FRAME_END);
+	cr_assert(c.head.flags & FRAME_RETIRED);
+	client_ack(&c, 1);
+	cr_assert_eq(client_wait_exit(&c), 0);
+	client_disconnect(&other);
+	client_stop(&c);
+	LEAK_CHECK();
+}
+
+Test(pool_system, a_storm_of_forks_ends_with_its_worker)
+{
+	struct pool_client c;
+
+	client_start(&c, NULL, NULL);
+	cr_assert(client_hello(&c, UUID));
+	client_job(&c, 1, "k", "\"deadline_ms\":150,\"grace_ms\":0",
+	    "sh f() { (setsid sh -c 'sleep 4717@ & sleep 4717@' &) ; }; while :; do f; f; f; done");
+	cr_assert_eq(client_out(&c, 1), OUT_DEADLINE);
+	cr_assert_eq(client_count_processes("sleep 4717@"), 0);
+	client_stop(&c);
 	LEAK_CHECK();
 }
