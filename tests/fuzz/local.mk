@@ -6,6 +6,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz_cron \
 	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_pool \
 	tests/fuzz/fuzz_selftest \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tzif \
@@ -38,6 +39,9 @@ tests_fuzz_fuzz_signature_LDADD = $(LIBS_FUZZ) core/http/libsl-http.la core/stor
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_json_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_json_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la
+tests_fuzz_fuzz_pool_SOURCES = tests/fuzz/fuzz_pool.c tests/fuzz/fuzz.h core/pool/mask.c core/pool/note.c
+tests_fuzz_fuzz_pool_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_pool_LDADD = $(LIBS_FUZZ) core/pool/libsl-pool.la core/base/libsl-base.la
 tests_fuzz_fuzz_selftest_SOURCES = tests/fuzz/fuzz_selftest.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_selftest_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_selftest_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la

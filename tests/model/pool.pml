@@ -94,7 +94,7 @@ bit wup[NP], wset[NP]; byte wgen[NP];                              /* up: may be
 /* ---- loop thread (volatile) ---- conn: 0 none, 1 HELLO said, 2 END read, 3 a send failed */
 bit up = 1, stay, dret[NP], told[NP], orph[NP*NS]; byte conn[NP], gen[NP], seen[NP*NS];
 #if NS==1
-#define Q 5
+#define Q 7
 #else
 #define Q 9
 #endif
@@ -138,7 +138,8 @@ byte ncr, npc, nwc, nfail, nhang, ndl, nbrk, nupg, nidle, nrest, npcan;
 #endif
 #define orphans(s)   (orph[W(0,s)] || orph[W(1,s)] || orph[W(NP-1,s)])
 #define final(s)     (st[s]==DONE || st[s]==FAILED || st[s]==CANCELLED)
-#define wroom        (len(wq) <= Q-3)
+#define wroom        (len(wq) <= Q-2)        /* the code's queues are long; here frames leave room for effects */
+#define droom        (len(wq) <= Q-5)
 #define lroom        (len(lq) <= Q-2*NS)
 inline flushd(i)  { do :: nempty(dq[i]) -> dq[i]?_,_,_ :: empty(dq[i]) -> break od }
 inline flushp(i)  { do :: nempty(pq[i]) -> pq[i]?_,_,_,_ :: empty(pq[i]) -> break od }
@@ -263,7 +264,7 @@ active proctype client() {                /* one event, sent until it is acknowl
   od }
 proctype dconn(byte i) { byte s, t, c, k; mtype m;   /* the loop's connection to instance i */
   end: do
-  :: atomic { up && conn[i]==0 && alive[i] && !told[i] && wroom -> conn[i] = 1; pc[i] = 0; gen[i]++;
+  :: atomic { up && conn[i]==0 && alive[i] && !told[i] && droom -> conn[i] = 1; pc[i] = 0; gen[i]++;
       if :: flushd(i)                                          /* pool closes the old connection unread ... */
          :: !(dq[i]??[HELLO,0,0]) -> skip                      /* ... or reads it to its end, before answering HELLO */
 #if MUT==3
@@ -273,7 +274,7 @@ proctype dconn(byte i) { byte s, t, c, k; mtype m;   /* the loop's connection to
       for (s : 0 .. NS-1) { seen[W(i,s)] = 0 }
       if :: MUT==4 -> op(UP,i,0,0,gen[i]*2) :: MUT==37 -> op(UP,i,0,0,100+gen[i]*2) :: else fi;
       sendd(i,HELLO,0,0); s = 0; t = 0; m = 0 }
-  :: atomic { up && conn[i] && nempty(pq[i]) && wroom -> pq[i]?m,s,t,c;
+  :: atomic { up && conn[i] && nempty(pq[i]) && droom -> pq[i]?m,s,t,c;
       if
       :: m==RUN -> seen[W(i,s)] = t
       :: m==OUT -> if :: MUT==1 -> sendd(i,ACK,s,t) :: else fi; op(OUT,i,s,t,c)
@@ -284,13 +285,13 @@ proctype dconn(byte i) { byte s, t, c, k; mtype m;   /* the loop's connection to
           op(UP,i,seen[W(i,0)],seen[W(i,1)],gen[i]*2+c)
 #endif
       fi; s = 0; t = 0; c = 0; m = 0 }
-  :: atomic { up && conn[i] && !alive[i] && empty(pq[i]) && wroom ->                                  /* EOF, after the last frame */
+  :: atomic { up && conn[i] && !alive[i] && empty(pq[i]) && droom ->                                  /* EOF, after the last frame */
       if :: conn[i]!=3 && MUT!=34 -> op(DOWN,i,0,0,0) :: else fi; drop(i) }
-  :: atomic { up && conn[i]==2 && nbrk < NBRK && wroom -> nbrk++; drop(i); op(DOWN,i,0,0,0) }             /* given up for another reason */
-  :: atomic { up && used[i] && !told[i] && wroom &&                                                   /* its lock is tried */
+  :: atomic { up && conn[i]==2 && nbrk < NBRK && droom -> nbrk++; drop(i); op(DOWN,i,0,0,0) }             /* given up for another reason */
+  :: atomic { up && used[i] && !told[i] && droom &&                                                   /* its lock is tried */
         ((conn[i]==0 && !alive[i] && (MUT==9 || lockfree(i))) || (MUT==31 && lockfree(i)) || (MUT==32 && conn[i]==1)) ->
       told[i] = 1; op(GONE,i,clean[i],0,0) }
-  :: atomic { up && conn[i]==2 && !dret[i] && nupg < NUPG && wroom -> nupg++; dret[i] = 1; sendd(i,RETIRE,0,0); op(DOWN,i,0,0,0) }
+  :: atomic { up && conn[i]==2 && !dret[i] && nupg < NUPG && droom -> nupg++; dret[i] = 1; sendd(i,RETIRE,0,0); op(DOWN,i,0,0,0) }
   od }
 proctype pool(byte i) { byte s, t; mtype m;
   end: do
