@@ -107,8 +107,13 @@ static void outcome_stored(void *arg, const struct op_result *r)
 static void take_outcome(struct instance *i, const struct frame *f, const char *payload, size_t n)
 {
 	struct writer_op *op = writer_op_new(OP_OUTCOME);
-	char *report = mem_strndup(payload, n);
+	char *report;
 
+	if (n > FRAME_REPORT_MAX) {
+		log_warn("a report of %zu bytes is dropped: %u are allowed", n, FRAME_REPORT_MAX);
+		n = 0;
+	}
+	report = mem_strndup(payload, n);
 	op->arena = report;
 	op->free_arena = mem_free;
 	op->op.u.outcome.step = (struct step_ref){f->run, (uint16_t)f->step, f->item};
