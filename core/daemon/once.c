@@ -96,8 +96,9 @@ static void print_log(
 	    item, s->attempt);
 	if (io_read_file(str_peek(&path), 8u << 20, &text, NULL) == 0 && text.len) {
 		tail = text.len > LOG_TAIL_BYTES ? text.s + text.len - LOG_TAIL_BYTES : text.s;
-		fprintf(stderr, "--- log of %s%s, attempt %u\n%s%s---\n", name, item, s->attempt,
-		    tail, str_ends(tail, "\n") ? "" : "\n");
+		fprintf(stderr, "--- log of %s%s%s%s, attempt %u\n%s%s---\n", name,
+		    s->item ? "[" : "", s->item_key, s->item ? "]" : "", s->attempt, tail,
+		    str_ends(tail, "\n") ? "" : "\n");
 	}
 	str_done(&path);
 	str_done(&text);

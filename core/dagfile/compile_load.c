@@ -39,6 +39,44 @@ static void check_cap(struct unit *u, const struct role_use *r, const char *key,
 		    r->plugin, key);
 }
 
+/* The types that the kit's slu_type_parse knows, other spellings included. */
+static bool is_column_type(const char *text)
+{
+	static const char *const names[] = {"bool", "int8", "int16", "int32", "int64", "uint8",
+	    "uint16", "uint32", "uint64", "float32", "float64", "text", "binary", "date", "string",
+	    "bytes", "utf8", "integer", "int", "number", "float", "double", "boolean", "date32",
+	    "json", "timestamp", "timestamptz", "timestamp_local"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], text) == 0)
+			return true;
+	}
+	return (str_starts(text, "decimal(") || str_starts(text, "timestamp(")) &&
+	       str_ends(text, ")");
+}
+
+static void check_column_types(struct unit *u, const struct yaml_node *columns)
+{
+	const struct yaml_node *c;
+
+	if (columns == NULL || columns->kind != YAML_MAP)
+		return;
+	for (c = columns->first; c != NULL; c = c->next) {
+		if (c->kind != YAML_TEXT || strstr(c->text, "${") != NULL ||
+		    is_column_type(c->text))
+			continue;
+		diag_error(u->d, c, "bad-column-type",
+		    strcmp(c->text, "decimal") == 0
+			? "say how many digits and how many of them behind the point: "
+			  "\"decimal(12,2)\""
+			: "there are bool, int8 to int64, uint8 to uint64, float32, float64, "
+			  "\"decimal(12,2)\", text, json, binary, date, timestamp, "
+			  "timestamp(ZONE), timestamp_local",
+		    "\"%.80s\" is no type of a column", c->text);
+	}
+}
+
 static void check_extract(struct unit *u, const struct role_use *r)
 {
 	const struct yaml_node *c;
@@ -52,6 +90,7 @@ static void check_extract(struct unit *u, const struct role_use *r)
 	conflict(u, r, "cursor", "dataset");
 	only_with(u, r, "read", has(r, "dataset"), "dataset");
 	only_with(u, r, "rest", has(r, "columns"), "columns");
+	check_column_types(u, role_get(r, "columns"));
 	check_cap(u, r, "window", SLU_X_WINDOW);
 	check_cap(u, r, "cursor", SLU_X_CURSOR);
 	for (c = r->node->first; c != NULL; c = c->next)

@@ -32,7 +32,7 @@ void sources_add(struct sources *s, const char *path)
 
 static int is_source(const struct dirent *e)
 {
-	return e->d_name[0] != '.' &&
+	return e->d_name[0] != '.' && strcmp(e->d_name, "sluice.yaml") != 0 &&
 	       (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN || str_ends(e->d_name, ".yaml") ||
 		   str_ends(e->d_name, ".yml") || str_ends(e->d_name, ".json"));
 }

@@ -46,6 +46,9 @@ without_daemon() {
 	cli 2 check broken.yaml -o json
 	is '.ok == false and (.files[0].errors[0] | .line == 5 and .column == 17 and .key == "steps.two.needs[0]" and .code == "unknown-step")'
 	is '.files[0].errors[0] | .hint == "did you mean \"one\"?" and (.message | contains("onne"))'
+	printf 'dag: none\nsteps: {a: {task: {plugin: exec}}}\n' >none.yaml
+	cli 2 check none.yaml -o json
+	is '.files[0].errors[0].code == "missing-key"'
 	cli 2 check
 	cli 0 schema
 	is '.title and .properties.steps'
@@ -405,9 +408,20 @@ life() {
 	cli 0 fsck -o json
 	is '.ok and .problems == []'
 	cli 4 shutdown
+	cp state/admin-token old-token
+	tr 0-9 9876543210 <old-token >state/admin-token
 	start
 	cli 0 runs --limit 1 -o json
 	tcp 200 /v1/dags -H "Authorization: Bearer $(cat state/admin-token)"
+	tcp 401 /v1/dags -H "Authorization: Bearer $(cat old-token)"
+	cli 0 shutdown
+	wait "$daemon"
+	daemon=
+	cp old-token state/admin-token
+	chmod 0644 state/admin-token
+	start
+	tcp 401 /v1/dags -H "Authorization: Bearer $(cat old-token)"
+	run 0 grep -q 'must be a file of .* mode 0600' "$work/.log"
 	cli 0 shutdown --cancel
 	wait "$daemon"
 	daemon=
