@@ -105,7 +105,7 @@ static int run_runs(struct cli *cli, const struct args *a)
 static const struct cli_opt runs_opts[] = {
     {"dag", "DAG", "Only runs of this DAG.", 0},
     {"state", "STATE", "Only runs in this state: queued running succeeded failed cancelled.", 0},
-    {"since", "TIME", "Only runs queued at or after this time.", 0},
+    {"since", "TIME", "Only runs queued at or after this time; 2h: that long ago.", 0},
     LIST_OPTIONS,
     {NULL, NULL, NULL, 0},
 };
@@ -178,7 +178,7 @@ static int run_events(struct cli *cli, const struct args *a)
 
 static const struct cli_opt events_opts[] = {
     {"unmatched", NULL, "Only events that matched nothing or were rejected.", 0},
-    {"since", "TIME", "Only events received at or after this time.", 0},
+    {"since", "TIME", "Only events received at or after this time; 2h: that long ago.", 0},
     {"dag", "DAG", "Only events that started runs of this DAG.", 0},
     {"replay", "ID", "Take this event in again as a new one.", 0},
     LIST_OPTIONS,

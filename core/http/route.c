@@ -196,6 +196,19 @@ static bool bad_query(struct http_req *q, const char *name, const char *want)
 	return false;
 }
 
+/* A time, or how long ago: 2h. */
+static bool read_since(const struct http_req *q, const char *text, wall_us *ret)
+{
+	int64_t ms;
+
+	if (clock_parse(text, ret) == 0)
+		return true;
+	if (str_to_duration_ms(text, &ms) != 0)
+		return false;
+	*ret = q->h->env.wall() - ms * US_PER_MS;
+	return true;
+}
+
 bool route_list_query(struct http_req *q, struct route_list *ret)
 {
 	char text[64] = "";
@@ -210,8 +223,9 @@ bool route_list_query(struct http_req *q, struct route_list *ret)
 		ret->q.limit = (uint32_t)limit;
 	}
 	if (request_query(q, "since", text, sizeof(text), &bad) &&
-	    clock_parse(text, &ret->q.since) != 0)
-		return bad_query(q, "since", "a time like 2026-11-21T17:30:00Z");
+	    !read_since(q, text, &ret->q.since))
+		return bad_query(
+		    q, "since", "a time like 2026-11-21T17:30:00Z, or 90s 15m 2h 3d ago");
 	if (request_query(q, "unmatched", text, sizeof(text), &bad))
 		ret->q.unmatched = !str_eq(text, "false") && !str_eq(text, "0");
 	request_query(q, "after", ret->after, sizeof(ret->after), &bad);

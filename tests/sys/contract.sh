@@ -200,6 +200,9 @@ lists() {
 	is "(.runs | length == 2) and (.runs | all(.id != \"$first\"))"
 	cli 0 runs --dag many --state failed --since 2026-01-01 -o json
 	is '.next == null and (.runs | length == 1) and .runs[0].dag == "many" and .runs[0].state == "failed"'
+	cli 0 runs --since 1h --limit 1 -o json
+	is '.runs | length == 1'
+	cli 2 runs --since yesterday
 	cli 0 runs --since 2099-01-01 -o json
 	is '. == {"runs": [], "next": null}'
 	cli 0 runs --limit 2 -o ndjson
