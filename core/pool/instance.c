@@ -239,6 +239,8 @@ void instance_kill_dead(const struct instance *self, const char *state)
 			continue;
 		if (dead[i].cgroup[0] != '\0' && !cgroup_kill(dead[i].cgroup, KILL_MS))
 			log_warn("cgroup %s does not become empty", dead[i].cgroup);
+		else if (dead[i].cgroup[0] != '\0')
+			rmdir(dead[i].cgroup); /* gone counts as empty (link_settled) */
 		if (link_settled(state, dead[i].id, &settled, &clean, NULL) == 0 && settled)
 			continue;
 		kill_holders(state, dead[i].id);
