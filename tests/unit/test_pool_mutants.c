@@ -137,6 +137,15 @@ static bool try_once(size_t i, const char *program)
 	return ok;
 }
 
+/* Some bugs need the right moment: a few tries are given. Without the bug every try must hold. */
+static bool seen_in_time(size_t i)
+{
+	for (int tries = 0; tries < 20; tries++)
+		if (!try_once(i, "tests/unit/sluice-pool-mutant"))
+			return true;
+	return false;
+}
+
 Test(pool_mutants, each_planted_bug_is_seen, .timeout = 240)
 {
 	size_t i;
@@ -146,8 +155,7 @@ Test(pool_mutants, each_planted_bug_is_seen, .timeout = 240)
 		cr_assert(
 		    try_once(i, "tests/unit/sluice-pool-mutant"), "%s without it", cases[i].mutant);
 		setenv("SLUICE_TEST_MUTANT", cases[i].mutant, 1);
-		cr_assert_not(
-		    try_once(i, "tests/unit/sluice-pool-mutant"), "%s survives", cases[i].mutant);
+		cr_assert(seen_in_time(i), "%s survives", cases[i].mutant);
 	}
 	LEAK_CHECK();
 }
