@@ -4,7 +4,7 @@
 # real worker and daemon (tests/sys). SLUICE_TORTURE multiplies the number of rounds.
 set -eu
 cd "$SLUICE_BUILD_DIR"
-rounds=$((20 * ${SLUICE_TORTURE:-1}))
+rounds=$((100 * ${SLUICE_TORTURE:-1}))
 tests/torture/kill_worker_latency "$rounds" 2>/dev/null
 if SLUICE_TEST_POOL=tests/unit/sluice-pool-mutant SLUICE_TEST_MUTANT=strays-live tests/torture/kill_worker_latency 5 2>/dev/null; then
 	echo "the planted bug strays-live was not seen"
