@@ -28,6 +28,7 @@
 
 #define PATH_BYTES 4096
 #define DEAD_MAX 64
+#define ENDING_MS 50
 #define KILL_MS 5000 /* how long a start waits for what it kills; the lock proves the rest */
 #define BACKLOG 16
 
@@ -226,6 +227,22 @@ static void kill_holders(const char *state, uint64_t id)
 	}
 }
 
+/* A pool that was killed a moment ago may still be ending: its last breath is waited for. One that
+ * lives on is left alone after ENDING_MS (an upgrade: it is being retired). */
+static bool ends_now(const struct link_instance *i)
+{
+	mono_us until = clock_mono() + ENDING_MS * US_PER_MS;
+	uint64_t start;
+	char state;
+
+	while (link_proc_stat(i->pid, &start, NULL, &state) && start == i->start && state != 'Z') {
+		if (clock_mono() >= until)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return true;
+}
+
 void instance_kill_dead(const struct instance *self, const char *state)
 {
 	struct link_instance dead[DEAD_MAX];
@@ -235,7 +252,7 @@ void instance_kill_dead(const struct instance *self, const char *state)
 	if (pool_mutant("leave-dead") || link_list(state, dead, DEAD_MAX, &n, NULL) != 0)
 		return;
 	for (i = 0; i < n && i < DEAD_MAX; i++) {
-		if (dead[i].id == self->id || dead[i].alive)
+		if (dead[i].id == self->id || (dead[i].alive && !ends_now(&dead[i])))
 			continue;
 		if (dead[i].cgroup[0] != '\0' && !cgroup_kill(dead[i].cgroup, KILL_MS))
 			log_warn("cgroup %s does not become empty", dead[i].cgroup);
