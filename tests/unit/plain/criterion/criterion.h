@@ -148,6 +148,13 @@ __attribute__((weak)) int main(int argc, char **argv)
 
 #define cr_assert(c, ...) PLAIN_CHECK(true, c, #c, __VA_ARGS__)
 #define cr_assert_not(c, ...) PLAIN_CHECK(true, !(c), "!" #c, __VA_ARGS__)
+/* Only at the level of a test's own body, as the tests use it. */
+#define cr_skip(...)                                                                               \
+	do {                                                                                       \
+		printf("# skipped: " __VA_ARGS__);                                                 \
+		printf("\n");                                                                      \
+		return;                                                                            \
+	} while (0)
 #define cr_assert_fail(...) PLAIN_CHECK(true, false, "failed", __VA_ARGS__)
 #define cr_assert_eq(a, b, ...) PLAIN_CHECK(true, (a) == (b), #a " == " #b, __VA_ARGS__)
 #define cr_assert_neq(a, b, ...) PLAIN_CHECK(true, (a) != (b), #a " != " #b, __VA_ARGS__)
