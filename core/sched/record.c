@@ -54,6 +54,10 @@ bool step_state_ended(enum step_state s)
 	{                                                                                          \
 		kind, 1, offsetof(struct type, member), size                                       \
 	}
+#define SINCE(version, type, member, kind, size)                                                   \
+	{                                                                                          \
+		kind, version, offsetof(struct type, member), size                                 \
+	}
 #define TEXT(type, member) AT(type, member, F_TEXT, sizeof(((struct type *)0)->member))
 #define BYTES(type, member) AT(type, member, F_BYTES, sizeof(((struct type *)0)->member))
 #define CODEC(name, type, v)                                                                       \
@@ -142,8 +146,14 @@ static const struct field run_fields[] = {
     AT(run_rec, n_failed, F_U32, 4),
     AT(run_rec, n_cancelled, F_U32, 4),
     TEXT(run_rec, message),
+    SINCE(2, run_rec, backfill, F_U64, 8),
+    SINCE(2, run_rec, queue_until, F_U64, 8),
+    SINCE(2, run_rec, late_at, F_U64, 8),
+    SINCE(2, run_rec, reopened, F_U32, 4),
+    SINCE(2, run_rec, downstream, F_ENUM, DOWNSTREAM_N),
+    SINCE(2, run_rec, late, F_BOOL, 1),
 };
-CODEC(run, run_rec, 1)
+CODEC(run, run_rec, 2)
 
 static const struct field step_fields[] = {
     AT(step_rec, run, F_U64, 8),
@@ -176,8 +186,11 @@ static const struct field step_fields[] = {
     TEXT(step_rec, item_key),
     TEXT(step_rec, code),
     TEXT(step_rec, message),
+    SINCE(2, step_rec, submitted, F_BOOL, 1),
+    SINCE(2, step_rec, poll_at, F_U64, 8),
+    SINCE(2, step_rec, polls, F_U32, 4),
 };
-CODEC(step, step_rec, 1)
+CODEC(step, step_rec, 2)
 
 static const struct field schedule_fields[] = {
     AT(sched_rec, last, F_U64, 8),

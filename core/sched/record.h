@@ -15,6 +15,10 @@
 #define MESSAGE_MAX 512
 #define RECORD_MAX 4096 /* bytes: no encoded record is longer, its tail (body, JSON) apart */
 
+/* rerun and backfill --downstream: each publication starts its subscribers as ever (each), or once
+ * at the end of the rerun or backfill (once), or not at all (none). DOWNSTREAM_EACH is what normal
+ * runs do. */
+enum downstream { DOWNSTREAM_EACH, DOWNSTREAM_ONCE, DOWNSTREAM_NONE, DOWNSTREAM_N };
 enum run_state { RUN_QUEUED, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_STATE_N };
 enum step_state {
 	STEP_WAITING,
@@ -118,6 +122,13 @@ struct run_rec {
 	uint32_t n_failed;	  /* failed or upstream_failed without allow_failure */
 	uint32_t n_cancelled;
 	char message[MESSAGE_MAX];
+	/* since version 2; 0 for none */
+	uint64_t backfill;	    /* number of the backfill that made it */
+	wall_us queue_until;	    /* of queue_timeout, while it is queued: its due entry */
+	wall_us late_at;	    /* of late_after, until it starts: its due entry */
+	uint32_t reopened;	    /* how often a rerun opened it again */
+	enum downstream downstream; /* what its publications start */
+	bool late;		    /* late_after passed before it started: it was told once */
 };
 
 struct step_rec {
@@ -148,6 +159,12 @@ struct step_rec {
 	char item_key[PLAN_KEY_MAX];
 	char code[32];
 	char message[MESSAGE_MAX];
+	/* since version 2: work elsewhere (submit, poll, cancel_remote). While `submitted` holds
+	 * the step is RUNNING with its pool tokens; between polls it has no instance and no slot,
+	 * and its handle is in STEP_DOC_HANDLE. */
+	bool submitted;
+	wall_us poll_at; /* when it is polled next: its due entry; 0 while a worker polls */
+	uint32_t polls;
 };
 
 enum due_kind {
@@ -157,7 +174,10 @@ enum due_kind {
 	DUE_QUEUE_TIMEOUT,
 	DUE_OUTBOX,
 	DUE_EXPIRE,
-	DUE_LATE
+	DUE_LATE,
+	DUE_POLL,    /* a submitted step is to be polled */
+	DUE_CATCHUP, /* the next missed ticks of a schedule may start */
+	DUE_BACKFILL /* the next runs of a backfill may start */
 };
 
 struct sched_rec {	    /* of a time trigger */
@@ -222,8 +242,9 @@ enum step_doc {
 	STEP_DOC_OUTPUTS = 1, /* object */
 	STEP_DOC_DATASETS,    /* array as in CONTRACT's step object */
 	STEP_DOC_ITEM,	      /* value of the foreach item */
-	STEP_DOC_RANGES /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a
+	STEP_DOC_RANGES, /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a
 			   rerun reads them again */
+	STEP_DOC_HANDLE	 /* {"handle":…}: what submit gave for work elsewhere */
 };
 
 /* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met.
