@@ -30,6 +30,7 @@
 #define DEAD_MAX 64
 #define ENDING_MS 50
 #define KILL_MS 5000 /* how long a start waits for what it kills; the lock proves the rest */
+#define QUIET_PASSES 4
 #define BACKLOG 16
 
 static void name_of(const struct instance *i, const char *suffix, char *out)
@@ -186,42 +187,62 @@ static bool holds(pid_t pid, const struct stat *file)
 	return found;
 }
 
-/* Kills every holder of the lock file and every carrier of the id; says how many it found. */
-static unsigned kill_once(uint64_t id, const struct stat *lock)
+struct scan { /* one pass over /proc */
+	unsigned killed;
+	unsigned vanished; /* named by the folder, gone when looked at */
+};
+
+/* Kills every holder of the lock file and every carrier of the id. */
+static struct scan kill_once(uint64_t id, const struct stat *lock)
 {
-	char entry[64];
+	struct scan seen = {0, 0};
+	char entry[64], state;
 	struct dirent *e;
 	DIR *dir = opendir("/proc");
-	unsigned n = 0;
 	pid_t pid;
-	char state;
+	bool is_ours;
 
 	snprintf(entry, sizeof(entry), FRAME_INSTANCE_ENV "=%016" PRIx64, id);
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		if (!link_proc_name(e->d_name, &pid) || pid == getpid() ||
-		    (!holds(pid, lock) && !link_proc_has_env(pid, entry)))
+		if (!link_proc_name(e->d_name, &pid) || pid == getpid())
 			continue;
-		if (!link_proc_stat(pid, NULL, NULL, &state) || state == 'Z')
-			continue;
-		log_info("killing process %d, left by dead pool %016" PRIx64, (int)pid, id);
-		n += kill(pid, SIGKILL) == 0;
+		is_ours = holds(pid, lock) || link_proc_has_env(pid, entry);
+		if (!link_proc_stat(pid, NULL, NULL, &state))
+			seen.vanished++;
+		else if (is_ours && state != 'Z') {
+			log_info("killing process %d, left by dead pool %016" PRIx64, (int)pid, id);
+			seen.killed += kill(pid, SIGKILL) == 0;
+		}
 	}
 	if (dir != NULL)
 		closedir(dir);
-	return n;
+	return seen;
 }
 
+/* The folder is read some hundred names at a time, so one pass can miss the child of a process that
+ * forked and ended in between. It ends when the lock is free and a pass met nobody: neither one to
+ * kill nor, for some passes, one that had vanished. */
 static void kill_holders(const char *state, uint64_t id)
 {
 	char path[PATH_BYTES];
 	mono_us until = clock_mono() + KILL_MS * US_PER_MS;
+	bool settled = false, clean;
 	struct stat lock;
-	int pause = 1;
+	struct scan seen;
+	int pause = 1, quiet = 0;
 
 	snprintf(path, sizeof(path), "%s/pool/%016" PRIx64 ".lock", state, id);
 	if (stat(path, &lock) != 0)
 		return;
-	while (kill_once(id, &lock) > 0 && clock_mono() < until) {
+	while (clock_mono() < until) {
+		seen = kill_once(id, &lock);
+		quiet = seen.killed > 0 ? 0 : quiet + 1;
+		if (link_settled(state, id, &settled, &clean, NULL) != 0)
+			return;
+		if (settled && quiet > 0 && (seen.vanished == 0 || quiet >= QUIET_PASSES))
+			return;
+		if (seen.killed == 0 && settled)
+			continue;
 		poll(NULL, 0, pause);
 		pause = pause < 20 ? pause * 2 : pause;
 	}
@@ -258,7 +279,8 @@ void instance_kill_dead(const struct instance *self, const char *state)
 			log_warn("cgroup %s does not become empty", dead[i].cgroup);
 		else if (dead[i].cgroup[0] != '\0')
 			rmdir(dead[i].cgroup); /* gone counts as empty (link_settled) */
-		if (link_settled(state, dead[i].id, &settled, &clean, NULL) == 0 && settled)
+		if (link_settled(state, dead[i].id, &settled, &clean, NULL) == 0 && settled &&
+		    (clean || dead[i].cgroup[0] != '\0'))
 			continue;
 		kill_holders(state, dead[i].id);
 		if (link_settled(state, dead[i].id, &settled, &clean, NULL) != 0 || !settled)
