@@ -5,7 +5,12 @@
 set -eu
 cd "$SLUICE_BUILD_DIR"
 rounds=$((100 * ${SLUICE_TORTURE:-1}))
-tests/torture/kill_worker_latency "$rounds" 2>/dev/null
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! tests/torture/kill_worker_latency "$rounds" 2>"$log"; then
+	tail -n 20 "$log"
+	exit 1
+fi
 if SLUICE_TEST_POOL=tests/unit/sluice-pool-mutant SLUICE_TEST_MUTANT=strays-live tests/torture/kill_worker_latency 5 2>/dev/null; then
 	echo "the planted bug strays-live was not seen"
 	exit 1
