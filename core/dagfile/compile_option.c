@@ -353,6 +353,18 @@ static void take_object(
 	jw_end_object(w);
 }
 
+/* A lone value where a map is due: the map's first member (SLU_F_SHORT). */
+static void take_short(
+    const struct option_place *p, const struct yaml_node *n, const struct json *opt, struct jw *w)
+{
+	const struct json *first = json_first(json_get(opt, "sub"));
+
+	jw_object(w);
+	jw_key(w, json_get_str(first, "name", ""));
+	take(p, n, first, w);
+	jw_end_object(w);
+}
+
 static bool is_texty(enum opt_type type)
 {
 	return type == OPT_STRING || type == OPT_ENUM || type == OPT_URI || type == OPT_SQL ||
@@ -403,6 +415,9 @@ static void take(
 		take_map(p, n, opt, w);
 	else if (type == OPT_OBJECT && n->kind == YAML_MAP)
 		take_object(p, n, opt, w);
+	else if (type == OPT_OBJECT && n->kind == YAML_TEXT && json_get_bool(opt, "short", false) &&
+		 json_len(json_get(opt, "sub")) > 0)
+		take_short(p, n, opt, w);
 	else
 		take_scalar(p, n, opt, type, w);
 }

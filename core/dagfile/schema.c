@@ -167,10 +167,10 @@ static void write_option_value(struct jw *w, const struct json *opt)
 	jw_end_object(w);
 }
 
-/* Where ${…} is allowed a text with one may stand in the value's place. */
-static void write_option(struct jw *w, const struct json *opt)
+/* An object that may be written as its first member alone. */
+static void write_option_forms(struct jw *w, const struct json *opt)
 {
-	if (!json_get_bool(opt, "templated", false)) {
+	if (!json_get_bool(opt, "short", false)) {
 		write_option_value(w, opt);
 		return;
 	}
@@ -178,6 +178,22 @@ static void write_option(struct jw *w, const struct json *opt)
 	jw_key(w, "anyOf");
 	jw_array(w);
 	write_option_value(w, opt);
+	write_option_value(w, json_first(json_get(opt, "sub")));
+	jw_end_array(w);
+	jw_end_object(w);
+}
+
+/* Where ${…} is allowed a text with one may stand in the value's place. */
+static void write_option(struct jw *w, const struct json *opt)
+{
+	if (!json_get_bool(opt, "templated", false)) {
+		write_option_forms(w, opt);
+		return;
+	}
+	jw_object(w);
+	jw_key(w, "anyOf");
+	jw_array(w);
+	write_option_forms(w, opt);
 	write_pattern(w, "\\\\$\\\\{", false);
 	jw_end_array(w);
 	jw_end_object(w);

@@ -56,6 +56,7 @@ static void write_option(struct jw *w, const slu_opt *o, unsigned depth)
 	write_flag(w, "templated", o->flags & SLU_F_TEMPLATED);
 	write_flag(w, "deprecated", o->flags & SLU_F_DEPRECATED);
 	write_flag(w, "identity", o->flags & SLU_F_IDENTITY);
+	write_flag(w, "short", o->flags & SLU_F_SHORT);
 	write_split(w, "needs", o->needs);
 	write_split(w, "excludes", o->excludes);
 	if (o->sub.n > 0 && o->sub.v != NULL && depth < SUB_MAX_DEPTH)

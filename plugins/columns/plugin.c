@@ -76,14 +76,32 @@ static slu_rc columns_wrap(
 	return rc;
 }
 
+static const slu_opt text_of[] = {{.name = "name", .type = SLU_T_STRING}};
+static const slu_opt mask_of[] = {
+    {.name = "method",
+	.type = SLU_T_ENUM,
+	.flags = SLU_F_REQUIRED,
+	.choices = "hmac|redact|drop",
+	.doc = "hmac: a keyed hash, equal for equal values; redact: null or ***; drop: the column "
+	       "does not come out."},
+    {.name = "key", .type = SLU_T_SECRET, .doc = "Of hmac: at least 16 bytes."}};
+static const slu_opt mask_element[] = {{.name = "mask",
+    .type = SLU_T_OBJECT,
+    .flags = SLU_F_SHORT,
+    .sub = {sizeof(mask_of) / sizeof(mask_of[0]), sizeof(slu_opt), mask_of}}};
 static const slu_opt options[] = {
     {.name = "keep", .type = SLU_T_COLUMNS, .doc = "Columns that come out as they are."},
-    {.name = "rename", .type = SLU_T_MAP, .doc = "New names: {old: new}."},
+    {.name = "rename",
+	.type = SLU_T_MAP,
+	.sub = {1, sizeof(slu_opt), text_of},
+	.doc = "New names: {old: new}."},
     {.name = "cast",
 	.type = SLU_T_MAP,
+	.sub = {1, sizeof(slu_opt), text_of},
 	.doc = "Other types: {column: type}; a value that does not fit exactly rejects its row."},
     {.name = "mask",
 	.type = SLU_T_MAP,
+	.sub = {1, sizeof(slu_opt), mask_element},
 	.doc = "Masks: {column: drop}, {column: redact} or {column: {method: hmac, key: NAME}} "
 	       "with a secret of sluice.yaml."},
     {.name = "unlisted",

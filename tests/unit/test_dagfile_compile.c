@@ -114,6 +114,30 @@ Test(dagfile_compile, defaults_come_from_the_step_then_the_dag_then_sluice_yaml)
 	LEAK_CHECK();
 }
 
+Test(dagfile_compile, a_lone_value_stands_for_the_first_member_of_a_short_map)
+{
+#define MASKS(text)                                                                                \
+	"dag: x\nsteps:\n  a: {extract: {plugin: csv, path: f.csv},\n"                             \
+	"      transform: [{plugin: columns, keep: [id], mask: " text "}],\n"                      \
+	"      load: {connection: dwh, table: y, mode: append}}\n"
+	struct compile_output *good = rig_compile_one(MASKS("{e: drop, f: {method: redact}}")),
+			      *bad = rig_compile_one(MASKS("{e: drip}")),
+			      *member = rig_compile_one(MASKS("{e: {metod: drop}}"));
+	struct json *j = rig_plan(&good->v[0]);
+	const struct json *mask = json_path(
+	    json_at(json_path(json_at(json_get(j, "steps"), 0), "transform"), 0), "options.mask");
+
+	cr_expect_str_eq(json_str(json_path(mask, "e.method"), ""), "drop");
+	cr_expect_str_eq(json_str(json_path(mask, "f.method"), ""), "redact");
+	cr_expect(!bad->ok && rig_find(&bad->v[0], "bad-choice") != NULL);
+	cr_expect(!member->ok && rig_find(&member->v[0], "unknown-option") != NULL);
+	json_free(j);
+	compile_output_free(good);
+	compile_output_free(bad);
+	compile_output_free(member);
+	LEAK_CHECK();
+}
+
 Test(dagfile_compile, defaults_of_the_file_stand_behind_the_step_s_own_keys)
 {
 	struct compile_output *out = rig_compile_one(
