@@ -174,6 +174,7 @@ static int read_time(const struct json *j, struct plan_trigger *t, struct err *e
 	t->gap = json_get_str(j, "gap", "run_after");
 	t->overlap = json_get_str(j, "overlap", "first");
 	t->each_us = json_get_i64(j, "each_ms", 0) * US_PER_MS;
+	t->jitter_us = json_get_i64(j, "jitter_ms", 0) * US_PER_MS;
 	t->covers_unit = json_get_str(covers, "unit", NULL);
 	t->covers_offset = json_get_i64(covers, "offset", 0);
 	t->catchup_within_ms = json_get_i64(catchup, "within_ms", -1);

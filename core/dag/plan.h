@@ -97,6 +97,7 @@ struct plan_trigger {
 	    *overlap; /* zone is set for every kind: the DAG's unless given */
 	/* at: wall_us; every: from + n * each */
 	int64_t at_us, each_us, from_us;
+	int64_t jitter_us; /* 0: none */
 	/* covers: NULL unit where the trigger has no window */
 	const char *covers_unit; /* hour day week month */
 	int64_t covers_offset;

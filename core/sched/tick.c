@@ -13,11 +13,6 @@
 
 /* ---- schedules ---- */
 
-static bool is_timed(const struct plan_trigger *t)
-{
-	return t->kind == TRIGGER_CRON || t->kind == TRIGGER_AT || t->kind == TRIGGER_EVERY;
-}
-
 static int schedule_disarm(
     struct tx *x, uint32_t dag_no, const char *trigger, const struct sched_rec *s)
 {
@@ -85,7 +80,7 @@ int schedules_set(struct tx *x, const struct dag_rec *d, const struct plan *p, b
 		const struct plan_trigger *t = &p->triggers[i];
 		struct sched_rec s;
 
-		if (!is_timed(t))
+		if (!trigger_is_timed(t))
 			continue;
 		rc = schedule_get(x->v, d->no, t->name, &s);
 		if (rc == ERR_NOT_FOUND) {

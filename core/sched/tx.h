@@ -166,7 +166,19 @@ struct window {
 	char key[PLAN_KEY_MAX]; /* of a run at the logical time t */
 };
 int window_of(const struct plan_trigger *t, wall_us logical, struct window *ret, struct err *err);
-int trigger_next(const struct plan_trigger *t, wall_us after, wall_us *ret, struct err *err);
+/* The instants of a time trigger (cron, at, every): the first later than `after`, the last earlier
+ * than `before`. ERR_NOT_FOUND where there is none; another error where the trigger is no good.
+ * Quick in every case: neither walks over the instants between. */
+int trigger_next(
+    const struct plan_trigger *t, wall_us after, wall_us *ret, struct err *err) CHECK_RESULT;
+int trigger_prev(
+    const struct plan_trigger *t, wall_us before, wall_us *ret, struct err *err) CHECK_RESULT;
+bool trigger_is_timed(const struct plan_trigger *t);
+/* Same instants for ever: kind, expression, zone, rules for clock changes, anchor. */
+bool trigger_same_times(const struct plan_trigger *a, const struct plan_trigger *b);
+/* When the run of the instant `at` starts: `at` itself, or later by the trigger's jitter: a hash of
+ * DAG, trigger and instant, less than `jitter` and never at or behind the next instant. */
+wall_us trigger_start(const char *dag, const struct plan_trigger *t, wall_us at);
 
 /* ---- tick.c, dataset.c, cancel.c, pool.c ---- */
 int schedules_set(struct tx *x, const struct dag_rec *d, const struct plan *p, bool on);

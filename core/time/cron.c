@@ -234,6 +234,34 @@ int cron_next(const struct cron *c, const struct tz *zone, wall_us after, enum c
 	return 0;
 }
 
+/* cron_next decides alone what an instant is; here it is asked from further and further back until
+ * it gives one before `before`, and then the last of those is found by halving. */
+int cron_prev(const struct cron *c, const struct tz *zone, wall_us before, enum cron_gap gap,
+    enum cron_overlap overlap, wall_us *ret_at)
+{
+	wall_us back = 60 * US_PER_S, low, high = before, middle, next;
+
+	if (before > AFTER_MAX_S * US_PER_S)
+		high = before = AFTER_MAX_S * US_PER_S;
+	for (;; back *= 2) {
+		if (back > HORIZON_S * US_PER_S || before - back < -AFTER_MAX_S * US_PER_S)
+			return ERR_NOT_FOUND;
+		if (cron_next(c, zone, before - back, gap, overlap, &low) == 0 && low < before)
+			break;
+	}
+	/* low is an instant; from high on there is none before `before` */
+	while (cron_next(c, zone, low, gap, overlap, &next) == 0 && next < before) {
+		low = next;
+		middle = low + (high - low) / 2;
+		if (cron_next(c, zone, middle, gap, overlap, &next) == 0 && next < before)
+			low = next;
+		else
+			high = middle;
+	}
+	*ret_at = low;
+	return 0;
+}
+
 static const char *note_twice(wall_us at, const struct tz_fitting *f, enum cron_overlap overlap)
 {
 	switch (overlap) {

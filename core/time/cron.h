@@ -37,6 +37,10 @@ int cron_parse(const char *text, struct cron *ret, struct err *err) CHECK_RESULT
 int cron_next(const struct cron *cron, const struct tz *zone, wall_us after, enum cron_gap gap,
     enum cron_overlap overlap, wall_us *ret_at) CHECK_RESULT;
 
+/* The last instant earlier than `before`. ERR_NOT_FOUND when there was none in 400 years. */
+int cron_prev(const struct cron *cron, const struct tz *zone, wall_us before, enum cron_gap gap,
+    enum cron_overlap overlap, wall_us *ret_at) CHECK_RESULT;
+
 /* What a clock change did to the instant that cron_next gave, in words for `sluice next`; NULL for
  * nothing. */
 const char *cron_note(const struct cron *cron, const struct tz *zone, wall_us at, enum cron_gap gap,

@@ -21,7 +21,8 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_show.c \
 	tests/unit/test_sched_start.c \
 	tests/unit/test_sched_tick.c \
-	tests/unit/test_sched_view.c
+	tests/unit/test_sched_view.c \
+	tests/unit/test_sched_window.c
 tests_unit_test_sched_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_sched_LDADD = core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \
 	core/base/libsl-base.la $(CRITERION_LIBS)

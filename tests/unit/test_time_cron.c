@@ -205,6 +205,50 @@ Test(time_cron, reads_the_names_of_the_rules)
 	LEAK_CHECK();
 }
 
+/* What cron_next gives in a row, read backwards: from each instant, from one microsecond behind it,
+ * and from anywhere between. */
+static void same_backwards(const char *expr, const char *name, wall_us from, int n)
+{
+	struct cron c = cron_of(expr);
+	const struct tz *zone = zone_of(name);
+	wall_us t, before, back;
+
+	cr_assert_eq(cron_next(&c, zone, from, CRON_RUN_AFTER, CRON_BOTH, &before), 0);
+	for (int i = 0; i < n; i++, before = t) {
+		cr_assert_eq(cron_next(&c, zone, before, CRON_RUN_AFTER, CRON_BOTH, &t), 0);
+		cr_assert_eq(cron_prev(&c, zone, t, CRON_RUN_AFTER, CRON_BOTH, &back), 0);
+		cr_assert_eq(back, before, "%s in %s", expr, name);
+		cr_assert_eq(cron_prev(&c, zone, t + 1, CRON_RUN_AFTER, CRON_BOTH, &back), 0);
+		cr_assert_eq(back, t, "%s in %s", expr, name);
+		cr_assert_eq(cron_prev(&c, zone, before + (t - before) / 3 + 1, CRON_RUN_AFTER,
+				 CRON_BOTH, &back),
+		    0);
+		cr_assert_eq(back, before, "%s in %s", expr, name);
+	}
+}
+
+Test(time_cron, finds_the_one_before)
+{
+	static const char *const exprs[] = {"* * * * *", "*/7 * * * *", "30 2 * * *", "0 */2 * * *",
+	    "0 0 29 2 *", "0 0 * * 6#5", "0 12 LW * *", "15 1,2,3 * * *"};
+	static const char *const where[] = {
+	    "UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"};
+	struct cron c = cron_of("0 0 1 1 *");
+	wall_us t = 77;
+
+	for (size_t e = 0; e < N(exprs); e++) {
+		for (size_t z = 0; z < N(where); z++) {
+			same_backwards(exprs[e], where[z], at("2011-10-29T20:00:00Z"), 60);
+			same_backwards(exprs[e], where[z], at("2011-12-29"), 60);
+			same_backwards(exprs[e], where[z], at("2012-03-24T22:00:00Z"), 60);
+		}
+	}
+	cr_assert_eq(cron_prev(&c, tz_utc(), INT64_MIN + 1, 0, 0, &t), ERR_NOT_FOUND);
+	cr_assert_eq(t, 77);
+	cr_assert_eq(cron_prev(&c, tz_utc(), INT64_MAX, 0, 0, &t), 0);
+	LEAK_CHECK();
+}
+
 /* ---- against the oracle ---- */
 
 static const char *const exprs[] = {"* * * * *", "*/7 * * * *", "30 * * * *", "30 2 * * *",
