@@ -32,8 +32,9 @@ static const op_fn op_table[OP_KIND_N] = {
     [OP_TOKEN_ADD] = op_token_add,
     [OP_TOKEN_REVOKE] = op_token_revoke,
     [OP_CHUNK] = op_later,
-    [OP_SENT] = op_later,
+    [OP_SENT] = op_sent,
     [OP_CONF] = op_conf,
+    [OP_NOTIFY] = op_notify,
 };
 
 int sched_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,

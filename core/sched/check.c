@@ -226,6 +226,13 @@ static void check_run_indexes(struct checker *c)
 		key_due_run(&k, r->deadline_at, DUE_RUN_TIMEOUT, r->no);
 		want(c, TABLE_DUE, &k, "run_timeout");
 	}
+	if (r->late_at != 0) {
+		key_due_run(&k, r->late_at, DUE_LATE, r->no);
+		want(c, TABLE_DUE, &k, "late_after");
+		if (r->state != RUN_QUEUED)
+			report(c, "run %llu: it can be late no more, and is waited for",
+			    (unsigned long long)r->no);
+	}
 }
 
 static void check_run_counts(struct checker *c)
@@ -346,6 +353,7 @@ static void check_due_entry(struct checker *c, struct slice key)
 	struct due_key d = {.at = 0};
 	struct sched_rec s;
 	struct run_rec r;
+	struct outbox_rec m;
 	struct step_rec st;
 	struct key k;
 	bool ok = key_parse_due(key, &d) == 0;
@@ -358,6 +366,11 @@ static void check_due_entry(struct checker *c, struct slice key)
 		key_due_retry(&k, st.ready_at, &d.step);
 	else if (ok && d.kind == DUE_RUN_TIMEOUT && run_get(c->v, d.run, &r) == 0)
 		key_due_run(&k, r.deadline_at, DUE_RUN_TIMEOUT, d.run);
+	else if (ok && d.kind == DUE_LATE && run_get(c->v, d.run, &r) == 0 && r.late_at != 0)
+		key_due_run(&k, r.late_at, DUE_LATE, d.run);
+	else if (ok && d.kind == DUE_OUTBOX && d.run <= UINT32_MAX &&
+		 outbox_head(c->v, (uint32_t)d.run, &m, NULL) == 0)
+		key_due_outbox(&k, m.next_at, m.endpoint_no);
 	if (!ok || k.n != key.n || memcmp(k.b, key.p, key.n) != 0)
 		report(c, "table due: an entry of kind %d at %lld has nothing that it is for",
 		    (int)d.kind, (long long)d.at);

@@ -266,6 +266,57 @@ static int check_token_name(struct check_out *o, struct slice key, struct slice 
 	return 0;
 }
 
+/* ---- outbox ---- */
+
+static int check_endpoint(struct check_out *o, struct slice key, struct slice value)
+{
+	struct endpoint_rec e;
+	struct outbox_rec m;
+	struct view_walk w;
+	uint64_t n = 0;
+	struct key k;
+	int rc = endpoint_decode(value, &e, NULL);
+
+	if (rc != 0)
+		return rc;
+	if (strlen(e.name) != key.n || memcmp(e.name, key.p, key.n) != 0)
+		check_report(o, "table endpoint: %s stands under another name", e.name);
+	key_init(&k);
+	key_u32(&k, e.no);
+	view_walk_init(&w, o->v, TABLE_OUTBOX, k.b, k.n, false);
+	while (view_walk_next(&w, NULL) == 0)
+		n++;
+	if (n != e.waiting)
+		check_report(o, "table endpoint: %s counts %llu messages, there are %llu", e.name,
+		    (unsigned long long)e.waiting, (unsigned long long)n);
+	if (outbox_head(o->v, e.no, &m, NULL) != 0)
+		return 0;
+	key_due_outbox(&k, m.next_at, e.no);
+	if (!has(o, TABLE_DUE, &k))
+		check_report(o, "table due: the first message for %s has no entry", e.name);
+	return 0;
+}
+
+static int check_outbox(struct check_out *o, struct slice key, struct slice value)
+{
+	struct endpoint_rec e;
+	struct outbox_rec m;
+	struct slice data;
+	struct key k;
+	int rc = outbox_decode(value, &m, &data);
+
+	if (rc != 0)
+		return rc;
+	key_outbox(&k, m.endpoint_no, m.seq);
+	if (k.n != key.n || memcmp(k.b, key.p, key.n) != 0)
+		check_report(o, "table outbox: message %llu stands under another number",
+		    (unsigned long long)m.seq);
+	if (endpoint_get(o->v, m.endpoint, &e) != 0 || e.no != m.endpoint_no)
+		check_report(o, "table outbox: message %llu is for nobody that is known",
+		    (unsigned long long)m.seq);
+	return 0;
+}
+
 int check_names(struct check_out *o)
 {
 	static const struct {
@@ -284,6 +335,8 @@ int check_names(struct check_out *o)
 	    {TABLE_EVENT, check_event},
 	    {TABLE_EVENT_STATE, check_event_state},
 	    {TABLE_TOKEN_NAME, check_token_name},
+	    {TABLE_ENDPOINT, check_endpoint},
+	    {TABLE_OUTBOX, check_outbox},
 	};
 	int rc = 0;
 

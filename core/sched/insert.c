@@ -177,6 +177,8 @@ static int write_run(struct tx *x, const struct run_new *n)
 	if (rc == 0)
 		rc = put_docs(x, n);
 	if (rc == 0)
+		rc = late_arm(x);
+	if (rc == 0)
 		pump_add(x, x->run.dag_no);
 	return rc;
 }

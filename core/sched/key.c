@@ -204,6 +204,18 @@ void key_due_run(struct key *k, wall_us at, enum due_kind kind, uint64_t run)
 	key_u64(k, run);
 }
 
+void key_due_outbox(struct key *k, wall_us at, uint32_t endpoint_no)
+{
+	key_due_run(k, at, DUE_OUTBOX, endpoint_no);
+}
+
+void key_outbox(struct key *k, uint32_t endpoint_no, uint64_t seq)
+{
+	key_init(k);
+	key_u32(k, endpoint_no);
+	key_u64(k, seq);
+}
+
 void key_sched(struct key *k, uint32_t dag_no, const char *trigger)
 {
 	key_init(k);

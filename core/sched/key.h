@@ -54,6 +54,8 @@ void key_partition(struct key *k, uint32_t ds_no, const char *text); /* DATASET_
 void key_event_state(struct key *k, enum verdict v, uint64_t seq);   /* EVENT_STATE */
 void key_listen(
     struct key *k, const char *kind, const char *name); /* prefix; kind "hook" or "source" */
+void key_outbox(struct key *k, uint32_t endpoint_no, uint64_t seq);
+void key_due_outbox(struct key *k, wall_us at, uint32_t endpoint_no); /* the number as a u64 */
 void key_due_ms_floor(wall_us at, uint64_t *ret_ms);
 
 /* Reading back: ERR_CORRUPT where the length is wrong. Step references stand in the last 14 bytes
@@ -65,8 +67,8 @@ int key_parse_step(struct slice key, struct step_ref *ret) CHECK_RESULT; /* STEP
 struct due_key {
 	wall_us at; /* rounded up to ms: never before the instant itself */
 	enum due_kind kind;
-	struct step_ref step;	     /* DUE_RETRY */
-	uint64_t run;		     /* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE */
+	struct step_ref step; /* DUE_RETRY */
+	uint64_t run; /* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint */
 	uint32_t dag_no;	     /* DUE_CRON */
 	char trigger[PLAN_NAME_MAX]; /* DUE_CRON */
 };

@@ -25,6 +25,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/mark.c \
 	%D%/move.c \
 	%D%/op.h \
+	%D%/outbox.c \
 	%D%/outcome.c \
 	%D%/pause.c \
 	%D%/plans.c \

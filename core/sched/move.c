@@ -295,6 +295,13 @@ static int run_timer(struct tx *x)
 	return rc;
 }
 
+static enum notice end_notice(enum run_state to)
+{
+	if (to == RUN_CANCELLED)
+		return NOTICE_CANCELLED;
+	return to == RUN_FAILED ? NOTICE_FAILED : NOTICE_SUCCEEDED;
+}
+
 int run_move(struct tx *x, enum run_state to)
 {
 	struct run_rec *r = &x->run;
@@ -312,6 +319,8 @@ int run_move(struct tx *x, enum run_state to)
 		rc = run_index(x, true);
 	if (rc == 0)
 		rc = run_timer(x);
+	if (rc == 0 && from == RUN_QUEUED)
+		rc = late_disarm(x);
 	if (to == RUN_RUNNING && r->started_at == TIME_NONE)
 		r->started_at = x->now;
 	if (to == RUN_QUEUED)
@@ -320,5 +329,8 @@ int run_move(struct tx *x, enum run_state to)
 		r->ended_at = x->now;
 	if (from == RUN_RUNNING || to == RUN_QUEUED)
 		pump_add(x, r->dag_no);
+	/* a mark that changes how an ended run ended tells nobody: a person made it */
+	if (rc == 0 && run_state_ended(to) && !run_state_ended(from))
+		rc = outbox_run(x, end_notice(to));
 	return rc;
 }

@@ -30,9 +30,10 @@ enum op_kind {
 	OP_TOUCH, /* a data set updated from outside */
 	OP_TOKEN_ADD,
 	OP_TOKEN_REVOKE,
-	OP_CHUNK, /* T4c: a published chunk (data issue) */
-	OP_SENT,  /* T5: an outbox row was sent or has to be tried again (scheduler issue) */
-	OP_CONF,  /* a new configuration: env->conf was replaced by the writer before this op */
+	OP_CHUNK,  /* T4c: a published chunk (data issue) */
+	OP_SENT,   /* T5: an outbox row was sent or has to be tried again */
+	OP_CONF,   /* a new configuration: env->conf was replaced by the writer before this op */
+	OP_NOTIFY, /* a test message for an endpoint; or (no name) what waits is tried at once */
 	OP_KIND_N
 };
 
@@ -149,6 +150,18 @@ struct op {
 		struct {
 			const char *name;
 		} token_revoke;
+		struct { /* OP_SENT */
+			uint32_t endpoint_no;
+			uint64_t seq;
+			bool ok, gone;		/* gone: the receiver wants no more (410) */
+			enum step_class class_; /* of a failure */
+			int64_t retry_after_ms; /* what the receiver asked for; 0 */
+			const char *error;
+		} sent;
+		struct {		      /* OP_NOTIFY */
+			const char *endpoint; /* a test message; NULL: all that wait are due now */
+			const char *actor;
+		} notify;
 	} u;
 };
 
@@ -161,14 +174,15 @@ enum effect_kind {
 	EFFECT_STEP,   /* step changed */
 	EFFECT_DATASET,
 	EFFECT_EVENT,
-	EFFECT_DAG,  /* DAG added, changed, paused, gone */
-	EFFECT_TIMER /* the first due entry may have changed: read due_first and arm */
+	EFFECT_DAG,   /* DAG added, changed, paused, gone */
+	EFFECT_TIMER, /* the first due entry may have changed: read due_first and arm */
+	EFFECT_OUTBOX /* send the message: id is its seq, instance the endpoint's number */
 };
 struct effect {
 	enum effect_kind kind;
 	struct step_ref step;
 	uint64_t token, instance, gen;
-	uint64_t id; /* run_no, event seq, ds_no, dag_no */
+	uint64_t id; /* run_no, event seq, ds_no, dag_no, outbox seq */
 	uint8_t state, old_state;
 };
 typedef VEC(struct effect) effect_vec;
@@ -182,7 +196,9 @@ struct op_result {
 	uint64_t n_runs;
 	uint64_t runs[16]; /* run_no */
 	char run_ids[16][HASH_ID_TEXT];
-	uint32_t count; /* runs cancelled, steps reopened, DAGs changed … */
+	uint32_t count;			/* runs cancelled, steps reopened, DAGs changed … */
+	uint8_t message[HASH_ID_BYTES]; /* OP_NOTIFY: the message that waits now */
+	bool gave_up;			/* OP_SENT: it will not be tried again */
 	/* OP_PLANS: */
 	uint32_t added, changed, removed, same;
 };

@@ -40,6 +40,14 @@ const char *key_space_name(enum key_space s)
 	return (unsigned)s < SPACE_N ? names[s] : "?";
 }
 
+const char *notice_name(enum notice n)
+{
+	static const char *const names[] = {
+	    "run.succeeded", "run.failed", "run.cancelled", "run.late", "notify.test"};
+
+	return (unsigned)n < NOTICE_N ? names[n] : "?";
+}
+
 bool run_state_ended(enum run_state s)
 {
 	return s >= RUN_SUCCEEDED;
@@ -256,3 +264,31 @@ static const struct field idempotency_fields[] = {
     AT(idempotency_rec, event, F_U64, 8),
 };
 CODEC(idempotency, idempotency_rec, 1)
+
+static const struct field outbox_fields[] = {
+    AT(outbox_rec, seq, F_U64, 8),
+    AT(outbox_rec, endpoint_no, F_U32, 4),
+    TEXT(outbox_rec, endpoint),
+    AT(outbox_rec, notice, F_ENUM, NOTICE_N),
+    BYTES(outbox_rec, id),
+    AT(outbox_rec, run, F_U64, 8),
+    AT(outbox_rec, tries, F_U32, 4),
+    AT(outbox_rec, sending, F_BOOL, 1),
+    AT(outbox_rec, created_at, F_U64, 8),
+    AT(outbox_rec, next_at, F_U64, 8),
+    TEXT(outbox_rec, error),
+};
+CODEC(outbox, outbox_rec, 1)
+
+static const struct field endpoint_fields[] = {
+    AT(endpoint_rec, no, F_U32, 4),
+    TEXT(endpoint_rec, name),
+    AT(endpoint_rec, waiting, F_U64, 8),
+    AT(endpoint_rec, sent, F_U64, 8),
+    AT(endpoint_rec, given_up, F_U64, 8),
+    BYTES(endpoint_rec, last_id),
+    AT(endpoint_rec, last_at, F_U64, 8),
+    AT(endpoint_rec, last_ok, F_BOOL, 1),
+    TEXT(endpoint_rec, error),
+};
+CODEC(endpoint, endpoint_rec, 1)

@@ -231,6 +231,43 @@ struct idempotency_rec {
 	uint64_t run, event;
 };
 
+/* What somebody is told; stored as bytes: append only. */
+enum notice {
+	NOTICE_SUCCEEDED,
+	NOTICE_FAILED,
+	NOTICE_CANCELLED,
+	NOTICE_LATE, /* late_after passed before the run started */
+	NOTICE_TEST, /* sluice notify test: tried once */
+	NOTICE_N
+};
+const char *notice_name(enum notice n); /* "run.failed" … as the message's type */
+
+/* One message for one endpoint. The first of an endpoint has a due entry at next_at; the others
+ * wait for it. */
+struct outbox_rec {
+	uint64_t seq;
+	uint32_t endpoint_no;
+	char endpoint[PLAN_NAME_MAX]; /* name under notify: */
+	enum notice notice;
+	uint8_t id[HASH_ID_BYTES]; /* of the message: the same for every try */
+	uint64_t run;		   /* 0: of no run */
+	uint32_t tries;		   /* that failed */
+	bool sending;		   /* handed out: next_at is when it is given up for lost */
+	wall_us created_at, next_at;
+	char error[MESSAGE_MAX]; /* of the last try */
+				 /* the rest of the value: data as JSON text */
+};
+struct endpoint_rec {
+	uint32_t no;
+	char name[PLAN_NAME_MAX];
+	uint64_t waiting;		/* its messages in table outbox */
+	uint64_t sent, given_up;	/* since the store was made */
+	uint8_t last_id[HASH_ID_BYTES]; /* message of the last try; zero: none yet */
+	wall_us last_at;
+	bool last_ok;
+	char error[MESSAGE_MAX]; /* of the last try that failed */
+};
+
 /* Kinds of RUN_DOC and STEP_DOC. */
 enum run_doc {
 	RUN_DOC_PARAMS = 1, /* object */
@@ -270,6 +307,8 @@ RECORD_CODEC(join, join_rec)
 RECORD_CODEC(cursor, cursor_rec)
 RECORD_CODEC(token, token_rec)
 RECORD_CODEC(idempotency, idempotency_rec)
+RECORD_CODEC(outbox, outbox_rec)
+RECORD_CODEC(endpoint, endpoint_rec)
 #undef RECORD_CODEC
 
 #endif

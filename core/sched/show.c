@@ -174,6 +174,31 @@ static int put_params(const struct view *v, uint64_t run, struct jw *out)
 	return put_doc(out, rc, doc, "{}");
 }
 
+int show_run_members(const struct view *v, const struct run_rec *r, struct jw *out)
+{
+	int rc;
+
+	put_id(out, "id", r->id);
+	jw_kstr(out, "dag", r->dag);
+	put_sha(out, "plan", r->plan);
+	jw_kstr(out, "state", run_state_name(r->state));
+	rc = put_trigger(v, r, out);
+	jw_kstr(out, "key", r->key);
+	jw_ki64(out, "revision", r->revision);
+	put_window(r, out);
+	jw_ktime(out, "logical_time", r->logical_time);
+	jw_ktime(out, "queued_at", r->queued_at);
+	jw_ktime(out, "started_at", r->started_at);
+	jw_ktime(out, "ended_at", r->ended_at);
+	jw_kbool(out, "late", r->late);
+	jw_kstr(out, "message", r->message);
+	jw_kbool(out, "cancelling", r->cancel && !run_state_ended(r->state));
+	jw_ki64(out, "steps_total", r->n_steps);
+	jw_ki64(out, "steps_open", r->n_open);
+	jw_ki64(out, "steps_failed", r->n_failed);
+	return rc != 0 ? rc : put_params(v, r->no, out);
+}
+
 int show_run(const struct view *v, uint64_t run, bool with_steps, struct jw *out)
 {
 	struct run_rec r;
@@ -182,25 +207,7 @@ int show_run(const struct view *v, uint64_t run, bool with_steps, struct jw *out
 	if (rc != 0)
 		return rc;
 	jw_object(out);
-	put_id(out, "id", r.id);
-	jw_kstr(out, "dag", r.dag);
-	put_sha(out, "plan", r.plan);
-	jw_kstr(out, "state", run_state_name(r.state));
-	rc = put_trigger(v, &r, out);
-	jw_kstr(out, "key", r.key);
-	jw_ki64(out, "revision", r.revision);
-	put_window(&r, out);
-	jw_ktime(out, "logical_time", r.logical_time);
-	jw_ktime(out, "queued_at", r.queued_at);
-	jw_ktime(out, "started_at", r.started_at);
-	jw_ktime(out, "ended_at", r.ended_at);
-	jw_kstr(out, "message", r.message);
-	jw_kbool(out, "cancelling", r.cancel && !run_state_ended(r.state));
-	jw_ki64(out, "steps_total", r.n_steps);
-	jw_ki64(out, "steps_open", r.n_open);
-	jw_ki64(out, "steps_failed", r.n_failed);
-	if (rc == 0)
-		rc = put_params(v, run, out);
+	rc = show_run_members(v, &r, out);
 	if (rc == 0 && with_steps)
 		rc = put_steps(v, &r, out);
 	jw_end_object(out);

@@ -8,6 +8,8 @@
 
 /* The run object; with_steps adds "steps". */
 int show_run(const struct view *v, uint64_t run, bool with_steps, struct jw *out) CHECK_RESULT;
+/* The members of a run object without its steps, of a record that may not be stored yet. */
+int show_run_members(const struct view *v, const struct run_rec *r, struct jw *out) CHECK_RESULT;
 int show_step(const struct view *v, const struct step_ref *step, struct jw *out) CHECK_RESULT;
 int show_event(const struct view *v, uint64_t seq, bool with_body, struct jw *out) CHECK_RESULT;
 int show_dag(const struct view *v, uint32_t dag_no, bool with_plan, wall_us now,

@@ -360,6 +360,74 @@ int token_get(const struct view *v, const uint8_t hash[HASH_SHA256_BYTES], struc
 	return rc != 0 ? rc : token_decode(s, ret, NULL);
 }
 
+/* ---- outbox ---- */
+
+int endpoint_get(const struct view *v, const char *name, struct endpoint_rec *ret)
+{
+	struct slice s;
+	int rc = view_get(v, TABLE_ENDPOINT, name, strlen(name), &s);
+
+	return rc != 0 ? rc : endpoint_decode(s, ret, NULL);
+}
+
+int endpoint_put(const struct view *v, const struct endpoint_rec *r)
+{
+	uint8_t buf[RECORD_MAX];
+
+	return view_put(v, TABLE_ENDPOINT, r->name, strlen(r->name), buf, endpoint_encode(r, buf));
+}
+
+int outbox_get(const struct view *v, uint32_t endpoint_no, uint64_t seq, struct outbox_rec *ret,
+    struct slice *ret_data)
+{
+	struct slice s, data;
+	struct key k;
+	int rc;
+
+	key_outbox(&k, endpoint_no, seq);
+	rc = get(v, TABLE_OUTBOX, &k, &s);
+	if (rc == 0)
+		rc = outbox_decode(s, ret, &data);
+	if (rc == 0 && ret_data != NULL)
+		*ret_data = data;
+	return rc;
+}
+
+int outbox_head(
+    const struct view *v, uint32_t endpoint_no, struct outbox_rec *ret, struct slice *ret_data)
+{
+	struct slice s, data;
+	struct view_walk w;
+	struct key k;
+	int rc;
+
+	key_init(&k);
+	key_u32(&k, endpoint_no);
+	view_walk_init(&w, v, TABLE_OUTBOX, k.b, k.n, false);
+	rc = view_walk_next(&w, &s);
+	if (rc == 0)
+		rc = outbox_decode(s, ret, &data);
+	if (rc == 0 && ret_data != NULL)
+		*ret_data = data;
+	return rc;
+}
+
+int outbox_put(const struct view *v, const struct outbox_rec *r, const void *data, size_t n)
+{
+	uint8_t buf[RECORD_MAX], *value;
+	size_t head = outbox_encode(r, buf);
+	struct key k;
+	int rc;
+
+	value = mem_alloc(head + n);
+	memcpy(value, buf, head);
+	memcpy(value + head, data, n);
+	key_outbox(&k, r->endpoint_no, r->seq);
+	rc = put(v, TABLE_OUTBOX, &k, value, head + n);
+	mem_free(value);
+	return rc;
+}
+
 /* ---- counters ---- */
 
 static int number_get(const struct view *v, enum table t, const char *name, uint64_t *ret)

@@ -65,6 +65,16 @@ int cursor_get(const struct view *v, const char *dag, const char *step, const ch
 int token_get(const struct view *v, const uint8_t hash[HASH_SHA256_BYTES],
     struct token_rec *ret) CHECK_RESULT;
 
+int endpoint_get(const struct view *v, const char *name, struct endpoint_rec *ret) CHECK_RESULT;
+int endpoint_put(const struct view *v, const struct endpoint_rec *r) CHECK_RESULT;
+/* The oldest message of an endpoint; ret_data, where given, dies at the next write. */
+int outbox_head(const struct view *v, uint32_t endpoint_no, struct outbox_rec *ret,
+    struct slice *ret_data) CHECK_RESULT;
+int outbox_get(const struct view *v, uint32_t endpoint_no, uint64_t seq, struct outbox_rec *ret,
+    struct slice *ret_data) CHECK_RESULT;
+int outbox_put(
+    const struct view *v, const struct outbox_rec *r, const void *data, size_t n) CHECK_RESULT;
+
 /* Counters of table count; a missing one is 0. */
 int count_get(const struct view *v, const char *name, uint64_t *ret) CHECK_RESULT;
 int count_put(const struct view *v, const char *name, uint64_t value) CHECK_RESULT;
@@ -87,5 +97,7 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_NEXT_RUN "next_run"
 #define META_NEXT_DATASET "next_dataset"
 #define META_NEXT_AUDIT "next_audit"
+#define META_NEXT_ENDPOINT "next_endpoint"
+#define META_NEXT_OUTBOX "next_outbox"
 
 #endif

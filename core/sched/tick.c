@@ -248,6 +248,10 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_retry(x, due);
 	case DUE_RUN_TIMEOUT:
 		return due_run_timeout(x, due);
+	case DUE_LATE:
+		return due_late(x, due);
+	case DUE_OUTBOX:
+		return due_outbox(x, due);
 	default:
 		return ERR_CORRUPT; /* nothing of this release writes the others */
 	}

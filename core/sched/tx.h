@@ -190,6 +190,15 @@ int run_cancel(struct tx *x, const char *message); /* the open run */
 int attempt_lost(struct tx *x, struct step_rec *s, const char *message);
 int attempt_unlease(struct tx *x, struct step_rec *s);
 
+/* ---- outbox.c: who is told ---- */
+/* The open run ended, or is late: one message for each receiver that its plan names. Called by
+ * run_move and nobody else, so that no end of a run is told twice or not at all. */
+int outbox_run(struct tx *x, enum notice n);
+int late_arm(struct tx *x);    /* the open run was queued: its due entry for late_after */
+int late_disarm(struct tx *x); /* it started or ended */
+int due_late(struct tx *x, const struct due_key *due);
+int due_outbox(struct tx *x, const struct due_key *due);
+
 /* ---- one per operation ---- */
 int op_event(struct tx *x, const struct op *op);
 int op_start(struct tx *x, const struct op *op);
@@ -208,5 +217,7 @@ int op_touch(struct tx *x, const struct op *op);
 int op_token_add(struct tx *x, const struct op *op);
 int op_token_revoke(struct tx *x, const struct op *op);
 int op_conf(struct tx *x, const struct op *op);
+int op_sent(struct tx *x, const struct op *op);
+int op_notify(struct tx *x, const struct op *op);
 
 #endif

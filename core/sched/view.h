@@ -56,14 +56,15 @@
 	X(POSITION,                                                                                \
 	    "position") /* dag_no, step name, 0, item key, 0, ds_no -> version u64: read: new */   \
 	X(CURSOR, "cursor")	      /* dag name, 0, step name, 0, item key -> cursor_rec */      \
-	X(OUTBOX, "outbox")	      /* endpoint u32, seq u64 -> message */                       \
+	X(OUTBOX, "outbox")	      /* endpoint u32, seq u64 -> outbox_rec, data as JSON */      \
 	X(TOKEN, "token")	      /* sha256 of the token -> token_rec */                       \
 	X(TOKEN_NAME, "token_name")   /* name -> sha256 */                                         \
 	X(AUDIT, "audit")	      /* seq u64 -> actor, verb, object, previous hash */          \
 	X(BACKFILL, "backfill")	      /* u64 -> backfill_rec */                                    \
 	X(IDEMPOTENCY, "idempotency") /* H128(Idempotency-Key) -> idempotency_rec */               \
 	X(LISTEN, "listen") /* "hook:NAME" or "source:NAME", 0, dag_no, trigger name: who listens  \
-			     */
+			     */                                                                    \
+	X(ENDPOINT, "endpoint") /* name under notify: -> endpoint_rec */
 
 enum table {
 #define TABLE_ENUM(id, name) TABLE_##id,

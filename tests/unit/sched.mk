@@ -12,6 +12,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_flow.c \
 	tests/unit/test_sched_foreach.c \
 	tests/unit/test_sched_key.c \
+	tests/unit/test_sched_outbox.c \
 	tests/unit/test_sched_outcome.c \
 	tests/unit/test_sched_plans.c \
 	tests/unit/test_sched_pool.c \

@@ -37,6 +37,8 @@ KIND(join, join_rec)
 KIND(cursor, cursor_rec)
 KIND(token, token_rec)
 KIND(idempotency, idempotency_rec)
+KIND(outbox, outbox_rec)
+KIND(endpoint, endpoint_rec)
 #define ROW(n, type)                                                                               \
 	{                                                                                          \
 #n, sizeof(struct type), n##_enc, n##_dec                                          \
@@ -44,7 +46,8 @@ KIND(idempotency, idempotency_rec)
 static const struct kind kinds[] = {ROW(dag, dag_rec), ROW(file, file_rec), ROW(event, event_rec),
     ROW(dedupe, dedupe_rec), ROW(run, run_rec), ROW(step, step_rec), ROW(schedule, sched_rec),
     ROW(dataset, dataset_rec), ROW(version, version_rec), ROW(join, join_rec),
-    ROW(cursor, cursor_rec), ROW(token, token_rec), ROW(idempotency, idempotency_rec)};
+    ROW(cursor, cursor_rec), ROW(token, token_rec), ROW(idempotency, idempotency_rec),
+    ROW(outbox, outbox_rec), ROW(endpoint, endpoint_rec)};
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 Test(sched_record, run_and_step_survive_a_round_trip)
@@ -185,7 +188,7 @@ Test(sched_record, layout_is_frozen)
 	} frozen[] = {{"dag", 1, 52}, {"file", 1, 60}, {"event", 1, 49}, {"dedupe", 1, 33},
 	    {"run", 2, 193}, {"step", 2, 160}, {"schedule", 1, 49}, {"dataset", 1, 33},
 	    {"version", 1, 66}, {"join", 1, 31}, {"cursor", 1, 33}, {"token", 1, 25},
-	    {"idempotency", 1, 17}};
+	    {"idempotency", 1, 17}, {"outbox", 1, 63}, {"endpoint", 1, 58}};
 
 	for (size_t k = 0; k < N_KINDS; k++) {
 		void *rec = mem_zalloc(kinds[k].size);
