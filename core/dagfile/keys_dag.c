@@ -592,7 +592,8 @@ KEYS(CONCURRENCY, "concurrency", NULL,
 	.shape = K_CHOICE,
 	.choices = "queue|skip|cancel|latest",
 	.def = "queue",
-	.doc = "What a further run does."});
+	.doc = "What a further run does: it waits; it is not made; the oldest are cancelled for "
+	       "it; it takes the place of those that wait."});
 KEYS(DEFAULTS, "defaults", NULL,
     {.name = "extract",
 	.shape = K_OBJECT,

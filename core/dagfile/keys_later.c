@@ -10,7 +10,6 @@ const struct key_later KEYS_LATER[] = {
     {"triggers.*.every", NULL, "use cron, for example cron: \"*/15 * * * *\""},
     {"triggers.*.catchup", NULL, "leave it out: ticks that were missed are not made up for"},
     {"triggers.*.jitter", NULL, "leave it out, or choose different minutes in cron"},
-    {"queue_timeout", NULL, "leave it out; run_timeout and timeout work"},
     {"late_after", NULL, "leave it out"},
     /* events */
     {"triggers.*.source", NULL, "use a webhook that the other system calls"},
@@ -33,7 +32,6 @@ const struct key_later KEYS_LATER[] = {
     {"triggers.*.partitions", "batch", "leave it out: each partition starts its own run"},
     {"datasets.*.freshness", NULL, "leave it out"},
     /* runs */
-    {"concurrency.overlap", "!queue", "leave it out: a run waits until max_runs allows it"},
     {"on_success", NULL, "leave it out; a last step with when: all_success can do the work"},
     {"on_failure", NULL, "leave it out; a last step with when: one_failed can do the work"},
     {"on_exit", NULL, "leave it out; a last step with when: all_done can do the work"},

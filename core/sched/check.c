@@ -233,6 +233,13 @@ static void check_run_indexes(struct checker *c)
 			report(c, "run %llu: it can be late no more, and is waited for",
 			    (unsigned long long)r->no);
 	}
+	if (r->queue_until != 0) {
+		key_due_run(&k, r->queue_until, DUE_QUEUE_TIMEOUT, r->no);
+		want(c, TABLE_DUE, &k, "queue_timeout");
+		if (r->state != RUN_QUEUED)
+			report(c, "run %llu: queue_timeout is armed, but the run is %s",
+			    (unsigned long long)r->no, run_state_name(r->state));
+	}
 }
 
 static void check_run_counts(struct checker *c)
@@ -371,6 +378,8 @@ static void check_due_entry(struct checker *c, struct slice key)
 	else if (ok && d.kind == DUE_OUTBOX && d.run <= UINT32_MAX &&
 		 outbox_head(c->v, (uint32_t)d.run, &m, NULL) == 0)
 		key_due_outbox(&k, m.next_at, m.endpoint_no);
+	else if (ok && d.kind == DUE_QUEUE_TIMEOUT && run_get(c->v, d.run, &r) == 0)
+		key_due_run(&k, r.queue_until, DUE_QUEUE_TIMEOUT, d.run);
 	if (!ok || k.n != key.n || memcmp(k.b, key.p, key.n) != 0)
 		report(c, "table due: an entry of kind %d at %lld has nothing that it is for",
 		    (int)d.kind, (long long)d.at);

@@ -85,6 +85,22 @@ void event_verdict(struct event_rec *e, enum verdict v)
 		e->verdict = v;
 }
 
+void event_outcome(
+    struct tx *x, struct event_rec *e, const struct run_new *n, uint64_t run, bool existed)
+{
+	char text[MESSAGE_MAX];
+
+	if (run == 0) {
+		overlap_text(n, &x->in_the_way, text, sizeof(text));
+		event_verdict(e, VERDICT_REJECTED);
+		event_detail(e, "%s", text);
+		return;
+	}
+	event_add_run(e, run);
+	result_add_run(x, run);
+	event_verdict(e, existed ? VERDICT_DUPLICATE : VERDICT_STARTED);
+}
+
 /* ---- repeats ---- */
 
 static void dedupe_key(const struct op *op, uint8_t out[HASH_ID_BYTES])
@@ -253,9 +269,7 @@ static int start_run(struct tx *x, struct match *m, const struct dag_rec *d,
 	str_done(&text);
 	if (rc != 0)
 		return rc;
-	event_add_run(m->e, run);
-	result_add_run(x, run);
-	event_verdict(m->e, existed ? VERDICT_DUPLICATE : VERDICT_STARTED);
+	event_outcome(x, m->e, &n, run, existed);
 	if (existed)
 		event_detail(m->e, "DAG %s: there is a run of key %.80s already", d->name, n.key);
 	return 0;

@@ -119,10 +119,7 @@ static int insert(struct tx *x, struct fire *f, const char *key, const struct tr
 	str_done(&text);
 	if (rc != 0)
 		return rc;
-	event_add_run(f->e, *ret_run);
-	event_verdict(f->e, VERDICT_STARTED);
-	if (x->r != NULL)
-		result_add_run(x, *ret_run);
+	event_outcome(x, f->e, &n, *ret_run, false);
 	return 0;
 }
 

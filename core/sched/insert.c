@@ -177,35 +177,66 @@ static int write_run(struct tx *x, const struct run_new *n)
 	if (rc == 0)
 		rc = put_docs(x, n);
 	if (rc == 0)
+		rc = run_timers(x);
+	if (rc == 0)
 		rc = late_arm(x);
 	if (rc == 0)
 		pump_add(x, x->run.dag_no);
 	return rc;
 }
 
+/* ERR_NOT_FOUND: there is no such run yet. Always sets revision and id. */
+static int find_same(struct tx *x, const struct run_new *n, uint32_t *ret_revision,
+    uint8_t id[HASH_ID_BYTES], uint64_t *ret_run)
+{
+	struct run_rec last;
+	int rc = ERR_NOT_FOUND;
+
+	if (n->next_revision)
+		rc = newest_revision(x, n, &last);
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	*ret_revision = rc == 0 ? last.revision + 1 : 0;
+	run_identity(n->dag->name, n->space, n->trigger, n->key, *ret_revision, id);
+	return run_get_id(x->v, id, ret_run);
+}
+
+int run_refused(struct tx *x, const struct run_new *n, bool *ret, struct run_rec *ret_by)
+{
+	uint8_t id[HASH_ID_BYTES];
+	uint32_t revision;
+	uint64_t no;
+	int rc = find_same(x, n, &revision, id, &no);
+
+	*ret = false;
+	if (rc != ERR_NOT_FOUND)
+		return rc; /* the run is there: nothing new is asked for */
+	return overlap_skips(x->v, n, ret, ret_by);
+}
+
 int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed)
 {
 	uint8_t id[HASH_ID_BYTES];
-	struct run_rec last;
 	uint32_t revision = 0;
+	bool skipped;
 	uint64_t no;
 	int rc = flow_settle(x);
 
 	if (rc == 0)
 		rc = run_close(x);
-	if (rc == 0 && n->next_revision) {
-		rc = newest_revision(x, n, &last);
-		revision = rc == 0 ? last.revision + 1 : 0;
-		rc = rc == ERR_NOT_FOUND ? 0 : rc;
-	}
 	if (rc != 0)
 		return rc;
-	run_identity(n->dag->name, n->space, n->trigger, n->key, revision, id);
-	rc = run_get_id(x->v, id, ret_run);
+	rc = find_same(x, n, &revision, id, ret_run);
 	*ret_existed = rc == 0;
 	if (rc != ERR_NOT_FOUND)
 		return rc;
-	rc = next_no(x, META_NEXT_RUN, &no);
+	*ret_run = 0;
+	rc = overlap_skips(x->v, n, &skipped, &x->in_the_way);
+	if (rc != 0 || skipped)
+		return rc;
+	rc = overlap_make_room(x, n, id);
+	if (rc == 0)
+		rc = next_no(x, META_NEXT_RUN, &no);
 	if (rc != 0)
 		return rc;
 	fill_run(x, n, no, revision, id);

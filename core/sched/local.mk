@@ -27,6 +27,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/op.h \
 	%D%/outbox.c \
 	%D%/outcome.c \
+	%D%/overlap.c \
 	%D%/pause.c \
 	%D%/plans.c \
 	%D%/pool.c \

@@ -276,13 +276,35 @@ static int run_index(struct tx *x, bool add)
 	return rc;
 }
 
-static int run_timer(struct tx *x)
+/* How long it may wait in the queue. Runs of a backfill wait for each other by design. */
+static int queue_timer(struct tx *x)
 {
 	struct run_rec *r = &x->run;
 	struct key k;
 	int rc = 0;
 
-	if (r->deadline_at != TIME_NONE) {
+	if (r->queue_until != 0) {
+		key_due_run(&k, r->queue_until, DUE_QUEUE_TIMEOUT, r->no);
+		rc = due_del(x, &k);
+		r->queue_until = 0;
+	}
+	if (rc == 0 && r->state == RUN_QUEUED && x->plan->queue_timeout_ms >= 0 &&
+	    r->trigger != TRIGGER_BACKFILL) {
+		r->queue_until = x->now + x->plan->queue_timeout_ms * US_PER_MS;
+		key_due_run(&k, r->queue_until, DUE_QUEUE_TIMEOUT, r->no);
+		rc = due_add(x, &k);
+	}
+	return rc;
+}
+
+/* The due entries that hang on the state. */
+int run_timers(struct tx *x)
+{
+	struct run_rec *r = &x->run;
+	struct key k;
+	int rc = queue_timer(x);
+
+	if (rc == 0 && r->deadline_at != TIME_NONE) {
 		key_due_run(&k, r->deadline_at, DUE_RUN_TIMEOUT, r->no);
 		rc = due_del(x, &k);
 		r->deadline_at = TIME_NONE;
@@ -318,7 +340,7 @@ int run_move(struct tx *x, enum run_state to)
 	if (rc == 0)
 		rc = run_index(x, true);
 	if (rc == 0)
-		rc = run_timer(x);
+		rc = run_timers(x);
 	if (rc == 0 && from == RUN_QUEUED)
 		rc = late_disarm(x);
 	if (to == RUN_RUNNING && r->started_at == TIME_NONE)

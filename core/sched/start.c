@@ -143,6 +143,23 @@ static int remember(struct tx *x, const char *key, uint64_t run, uint64_t event)
 	return view_put(x->v, TABLE_IDEMPOTENCY, id, sizeof(id), buf, idempotency_encode(&i, buf));
 }
 
+/* Before the first write: `overlap: skip` refuses a person outright. */
+static int refuse_overlap(struct tx *x, const struct start *s)
+{
+	char text[MESSAGE_MAX];
+	struct run_new n = {0};
+	struct run_rec by;
+	bool refused;
+	int rc;
+
+	fill(s, &n, "", x->now); /* no run has an empty key: a new event has no run yet */
+	rc = run_refused(x, &n, &refused, &by);
+	if (rc != 0 || !refused)
+		return rc;
+	overlap_text(&n, &by, text, sizeof(text));
+	return refuse(x, ERR_CONFLICT, "%s: wait for its end, or cancel it", text);
+}
+
 static int start(struct tx *x, struct start *s)
 {
 	struct event_rec e;
@@ -167,9 +184,7 @@ static int start(struct tx *x, struct start *s)
 	json_print(s->params, &body);
 	rc = run_insert(x, &n, &run, &existed);
 	if (rc == 0) {
-		event_add_run(&e, run);
-		result_add_run(x, run);
-		event_verdict(&e, existed ? VERDICT_DUPLICATE : VERDICT_STARTED);
+		event_outcome(x, &e, &n, run, existed);
 		event_detail(&e, "by %.100s",
 		    s->op->u.start.actor != NULL ? s->op->u.start.actor : "a person");
 		rc = event_store(x, &e, body.s, body.len);
@@ -216,6 +231,8 @@ int op_start(struct tx *x, const struct op *op)
 		return 0;
 	if (rc == 0)
 		rc = prepare(x, &s);
+	if (rc == 0 && x->r->rc == 0)
+		rc = refuse_overlap(x, &s);
 	if (rc == 0 && x->r->rc == 0)
 		rc = start(x, &s);
 	json_free(s.params);

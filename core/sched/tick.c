@@ -156,9 +156,7 @@ static int tick_run(struct tx *x, const struct dag_rec *d, const struct plan *pl
 	json_free(ev.params);
 	if (rc != 0)
 		return rc;
-	event_add_run(e, run);
-	result_add_run(x, run);
-	event_verdict(e, existed ? VERDICT_DUPLICATE : VERDICT_STARTED);
+	event_outcome(x, e, &n, run, existed);
 	return 0;
 }
 
@@ -239,6 +237,20 @@ static int due_run_timeout(struct tx *x, const struct due_key *due)
 	return rc != 0 ? rc : run_cancel(x, "run_timeout passed: what had not ended was cancelled");
 }
 
+static int due_queue_timeout(struct tx *x, const struct due_key *due)
+{
+	char text[MESSAGE_MAX];
+	int rc = must(run_open(x, due->run));
+
+	if (rc != 0)
+		return rc;
+	if (x->run.state != RUN_QUEUED || x->run.queue_until == 0)
+		return ERR_CORRUPT;
+	snprintf(text, sizeof(text), "cancelled: it waited longer than queue_timeout (%lld s)",
+	    (long long)(x->plan->queue_timeout_ms / 1000));
+	return run_cancel(x, text); /* the entry goes when the run leaves the queue */
+}
+
 static int due_one(struct tx *x, const struct due_key *due)
 {
 	switch (due->kind) {
@@ -252,6 +264,8 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_late(x, due);
 	case DUE_OUTBOX:
 		return due_outbox(x, due);
+	case DUE_QUEUE_TIMEOUT:
+		return due_queue_timeout(x, due);
 	default:
 		return ERR_CORRUPT; /* nothing of this release writes the others */
 	}

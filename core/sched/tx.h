@@ -33,6 +33,7 @@ struct tx {
 	bool group_open, group_dirty;
 	uint64_t ended[STEP_BITS];  /* steps that ended: their children are to be told */
 	uint64_t groups[STEP_BITS]; /* groups whose last item ended */
+	struct run_rec in_the_way;  /* what `overlap: skip` found last */
 	bool expanding;
 	uint32_t placed; /* items made ready in this expansion, for max_parallel */
 
@@ -73,6 +74,7 @@ void pump_add(struct tx *x, uint32_t dag_no);
 int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at);
 int step_block(struct tx *x, struct step_rec *s, uint32_t resource);
 int run_move(struct tx *x, enum run_state to);
+int run_timers(struct tx *x); /* of the open run: set by its state */
 bool step_may_move(enum step_state from, enum step_state to);
 
 /* ---- resource.c ---- */
@@ -123,11 +125,19 @@ struct run_new {
 	const char *const *only;
 	size_t n_only;
 };
-/* *ret_existed: the same cause has a run already: *ret_run is that one. */
+/* *ret_existed: the same cause has a run already: *ret_run is that one. *ret_run 0: `overlap: skip`
+ * did not let it be made; event_skipped says so. */
 int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed);
+/* Whether run_insert would not make it: for those who must know before they write. */
+int run_refused(struct tx *x, const struct run_new *n, bool *ret, struct run_rec *ret_by);
 void result_add_run(struct tx *x, uint64_t run);
 void run_identity(const char *dag, enum key_space space, const char *trigger, const char *key,
     uint32_t revision, uint8_t out[HASH_ID_BYTES]);
+
+/* ---- overlap.c: asked by run_insert ---- */
+int overlap_skips(const struct view *v, const struct run_new *n, bool *ret, struct run_rec *ret_by);
+void overlap_text(const struct run_new *n, const struct run_rec *by, char *out, size_t size);
+int overlap_make_room(struct tx *x, const struct run_new *n, const uint8_t new_id[HASH_ID_BYTES]);
 
 /* ---- trigger.c ---- */
 struct trigger_eval {
@@ -159,6 +169,9 @@ void event_add_run(struct event_rec *e, uint64_t run);
 void event_detail(struct event_rec *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* started > waiting > duplicate > rejected > unmatched */
 void event_verdict(struct event_rec *e, enum verdict v);
+/* What run_insert made of n: the run and the verdict, or why there is none. */
+void event_outcome(
+    struct tx *x, struct event_rec *e, const struct run_new *n, uint64_t run, bool existed);
 
 /* ---- window.c ---- */
 struct window {

@@ -97,6 +97,7 @@ static int why_queued(struct why *w, const struct run_rec *r, const struct plan 
 {
 	const struct plan *newest;
 	uint32_t max = plan->max_runs;
+	char at[CLOCK_TEXT_MAX];
 	struct dag_rec d;
 	int rc = dag_get(w->v, r->dag_no, &d);
 
@@ -109,7 +110,13 @@ static int why_queued(struct why *w, const struct run_rec *r, const struct plan 
 	if (dag_plan(w->v, &d, &newest) == 0)
 		max = newest->max_runs;
 	rc = add_active(w, r, max);
-	return rc != 0 ? rc : add_before(w, r);
+	if (rc == 0)
+		rc = add_before(w, r);
+	if (rc == 0 && r->queue_until != 0)
+		why_add(w, "queue_timeout", r->dag,
+		    "queue_timeout: the run is cancelled if it still waits at %s",
+		    clock_format(r->queue_until, at));
+	return rc;
 }
 
 /* Steps in the states that explain the run's; waiting ones only where nothing else is to say. */

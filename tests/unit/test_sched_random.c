@@ -84,8 +84,9 @@ static void random_triggers(struct chance *c, uint32_t dag, struct str *out)
 
 static void random_dag(struct chance *c, struct rig *g, uint32_t dag)
 {
+	static const char *const overlaps[] = {"queue", "skip", "cancel", "latest"};
 	size_t n = 1 + roll(c, one_in(c, 3) ? 20 : 6);
-	char extra[96], name[16];
+	char extra[160], name[16];
 	struct str steps, triggers;
 
 	str_init(&steps, 65536);
@@ -93,8 +94,9 @@ static void random_dag(struct chance *c, struct rig *g, uint32_t dag)
 	for (size_t i = 0; i < n; i++)
 		random_step(c, i, &steps);
 	random_triggers(c, dag, &triggers);
-	snprintf(extra, sizeof(extra), "\"max_runs\":%u%s", 1 + roll(c, 3),
-	    one_in(c, 5) ? ",\"run_timeout_ms\":5000" : "");
+	snprintf(extra, sizeof(extra), "\"max_runs\":%u,\"overlap\":\"%s\"%s%s", 1 + roll(c, 3),
+	    overlaps[one_in(c, 2) ? 0 : roll(c, 4)], one_in(c, 5) ? ",\"run_timeout_ms\":5000" : "",
+	    one_in(c, 5) ? ",\"queue_timeout_ms\":4000" : "");
 	snprintf(name, sizeof(name), "d%u", dag);
 	rig_dag(g, name, str_peek(&steps), str_peek(&triggers), extra);
 	str_done(&steps);
