@@ -147,7 +147,26 @@ int follow_quietly(struct cli *cli, const char *run_id);
 void tree_print(const struct cli *cli, struct str *out, const struct json *run,
     const struct json *progress, double now_s);
 
+/* The live tree (live.c): drawn over itself, on a terminal. */
+struct live {
+	const struct cli *cli; /* borrowed */
+	size_t lines;	       /* drawn last time */
+};
+void live_draw(struct live *l, const struct json *run, const struct json *progress);
+/* Prints text above the tree, which is drawn anew by the next live_draw. */
+void live_above(struct live *l, const char *text);
+/* A run of a file without a daemon, watched as a live tree (local.c): argv of `sluiced --once …
+ * -o ndjson`. Gives its exit status. */
+int local_run(struct cli *cli, char *const argv[]);
+
 /* ---- other programs (exec.c) ---- */
+struct child {
+	int pid;
+	int out; /* reads what it prints; owned */
+};
+int exec_start(
+    const char *program, char *const argv[], struct child *ret, struct err *err) CHECK_RESULT;
+int exec_wait(struct child *c); /* closes out; its exit status, 128 for a signal */
 /* Runs a helper program and collects its standard output (at most max bytes); *ret_status is its
  * exit status. */
 int exec_collect(const char *program, char *const argv[], size_t max, struct str *out,

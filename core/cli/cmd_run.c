@@ -21,7 +21,7 @@ static bool is_file(const char *name)
 }
 
 /* sluiced --once FILE with the same options. */
-static int run_file(const struct cli *cli, const struct args *a)
+static int run_file(struct cli *cli, const struct args *a)
 {
 	VEC(char *) argv = {0};
 	VEC_ADD(&argv, mem_strdup("sluiced"));
@@ -43,10 +43,13 @@ static int run_file(const struct cli *cli, const struct args *a)
 			VEC_ADD(&argv, mem_strdup(a->v[i].value));
 	}
 	VEC_ADD(&argv, mem_strdup("-o"));
-	VEC_ADD(&argv, mem_strdup(cli->output == OUTPUT_JSON	 ? "json"
-				  : cli->output == OUTPUT_NDJSON ? "ndjson"
-								 : "text"));
+	bool live = cli->tty && cli->output == OUTPUT_TEXT;
+	VEC_ADD(&argv, mem_strdup(cli->output == OUTPUT_JSON		 ? "json"
+				  : cli->output == OUTPUT_NDJSON || live ? "ndjson"
+									 : "text"));
 	VEC_ADD(&argv, NULL);
+	if (live)
+		return local_run(cli, argv.v);
 	return exec_replace(path_of(PATH_DAEMON), argv.v);
 }
 
@@ -77,6 +80,8 @@ const struct command cmd_run = {
     .summary = "Start a run and watch it to its end",
     .help = "DAG is run by the daemon. FILE (an argument with a / or ending in .yaml, .yml or\n"
 	    ".json) needs no daemon and no sluice.yaml: it is run at once on a temporary store.\n"
+	    "With -o ndjson each change is one line, the run object the last; of a FILE also\n"
+	    "{\"log\": {\"name\", \"attempt\", \"text\"}} where a step failed.\n"
 	    "Exit status: 0 the run succeeded, 1 it failed or was cancelled.\n"
 	    "\nExamples:\n"
 	    "  sluice run shop_nightly\n"

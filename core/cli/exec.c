@@ -30,8 +30,7 @@ static int read_all(int fd, size_t max, struct str *out, struct err *err)
 	}
 }
 
-int exec_collect(const char *program, char *const argv[], size_t max, struct str *out,
-    int *ret_status, struct err *err)
+int exec_start(const char *program, char *const argv[], struct child *ret, struct err *err)
 {
 	int fds[2], rc;
 	pid_t pid;
@@ -48,11 +47,28 @@ int exec_collect(const char *program, char *const argv[], size_t max, struct str
 		return err_errno(
 		    err, ERR_NOT_FOUND, rc, "cannot start %s: is Sluice installed whole?", program);
 	}
-	rc = read_all(fds[0], max, out, err);
-	io_close(&fds[0]);
-	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+	*ret = (struct child){.pid = pid, .out = fds[0]};
+	return 0;
+}
+
+int exec_wait(struct child *c)
+{
+	int status = 0;
+	io_close(&c->out);
+	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	*ret_status = WIFEXITED(*ret_status) ? WEXITSTATUS(*ret_status) : 128;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+int exec_collect(const char *program, char *const argv[], size_t max, struct str *out,
+    int *ret_status, struct err *err)
+{
+	struct child child;
+	int rc = exec_start(program, argv, &child, err);
+	if (rc != 0)
+		return rc;
+	rc = read_all(child.out, max, out, err);
+	*ret_status = exec_wait(&child);
 	return rc;
 }
 

@@ -21,7 +21,7 @@ struct follow {
 	bool dirty, urgent, ended; /* urgent: the run itself changed, look at once */
 	bool open;		   /* the stream has answered */
 	int rc;
-	size_t drawn_lines;
+	struct live live;
 	mono_us drawn_at, asked_at, asked_us; /* asked_us: what the last look cost */
 };
 
@@ -49,27 +49,10 @@ static bool refresh(struct follow *f)
 
 /* ---- terminal ---- */
 
-static size_t count_lines(const char *s)
-{
-	size_t n = 0;
-	for (; *s; s++)
-		n += *s == '\n';
-	return n;
-}
-
 static void draw(struct follow *f)
 {
-	struct str out;
-	str_init(&out, 16u << 20);
-	if (f->drawn_lines > 0)
-		str_addf(&out, "\033[%zuA\r\033[J", f->drawn_lines);
-	size_t before = out.len;
-	tree_print(f->cli, &out, f->run, f->progress, (double)clock_wall() / 1e6);
-	f->drawn_lines = count_lines(str_peek(&out) + before);
+	live_draw(&f->live, f->run, f->progress);
 	f->drawn_at = clock_mono();
-	fwrite(str_peek(&out), 1, out.len, stdout);
-	fflush(stdout);
-	str_done(&out);
 }
 
 /* ---- plain lines ---- */
@@ -227,7 +210,10 @@ static int follow_loop(struct follow *f, const char *run_id)
 
 int follow_run(struct cli *cli, const char *run_id)
 {
-	struct follow f = {.cli = cli, .states = json_new_object(), .progress = json_new_object()};
+	struct follow f = {.cli = cli,
+	    .live = {.cli = cli},
+	    .states = json_new_object(),
+	    .progress = json_new_object()};
 	struct err err = {0};
 	struct str path;
 	str_init(&path, 1024);

@@ -54,6 +54,7 @@ struct daemon {
 	mono_us started_at;
 	/* --once looks at each committed batch. */
 	void (*watch)(void *arg, const struct effect *v, size_t n);
+	void (*watch_progress)(void *arg, const struct step_ref *step, const char *json, size_t n);
 	void *watch_arg;
 };
 

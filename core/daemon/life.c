@@ -83,6 +83,8 @@ static void on_progress(void *arg, const struct step_ref *step, const char *json
 
 	if (d->http)
 		http_progress(d->http, step, json, n);
+	if (d->watch_progress)
+		d->watch_progress(d->watch_arg, step, json, n);
 }
 
 static void on_pool_change(void *arg)

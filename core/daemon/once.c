@@ -79,58 +79,105 @@ static void print_object(struct once *x, bool step, const struct step_ref *ref, 
 	str_done(&text);
 }
 
-/* The end of the attempt's log, so that the cause is on the screen. */
-static void print_log(
-    struct once *x, const struct run_rec *run, const struct step_rec *s, const char *name)
+/* The end of the attempt's log, so that the cause is on the screen: as text, or as an object
+ * {"log":{"name","item","attempt","text"}}. */
+static void log_path(struct once *x, const struct run_rec *run, const struct step_rec *s,
+    const char *name, struct str *out)
 {
 	char id[HASH_ID_TEXT], item[16] = "";
-	struct str path, text;
-	const char *tail;
 
 	hash_to_base32(run->id, id);
 	if (s->item)
 		snprintf(item, sizeof(item), ".%u", s->item);
+	str_addf(out, "%s/logs/%s/%s/%s%s.%u.log", x->d->conf->state_dir, run->dag, id, name, item,
+	    s->attempt);
+}
+
+static void print_log_object(const struct step_rec *s, const char *name, const char *tail)
+{
+	struct str text;
+	struct jw w;
+
+	str_init(&text, 1u << 20);
+	jw_init(&w, &text);
+	jw_object(&w);
+	jw_key(&w, "log");
+	jw_object(&w);
+	jw_kstr(&w, "name", name);
+	if (s->item)
+		jw_kstr(&w, "item", s->item_key);
+	jw_ki64(&w, "attempt", s->attempt);
+	jw_kstr(&w, "text", tail);
+	jw_end_object(&w);
+	jw_end_object(&w);
+	puts(str_peek(&text));
+	fflush(stdout);
+	str_done(&text);
+}
+
+static void print_log(
+    struct once *x, const struct run_rec *run, const struct step_rec *s, const char *name)
+{
+	struct str path, text;
+	const char *tail;
+
 	str_init(&path, 8192);
 	str_init(&text, 16u << 20);
-	str_addf(&path, "%s/logs/%s/%s/%s%s.%u.log", x->d->conf->state_dir, run->dag, id, name,
-	    item, s->attempt);
+	log_path(x, run, s, name, &path);
 	if (io_read_file(str_peek(&path), 8u << 20, &text, NULL) == 0 && text.len) {
 		tail = text.len > LOG_TAIL_BYTES ? text.s + text.len - LOG_TAIL_BYTES : text.s;
-		fprintf(stderr, "--- log of %s%s%s%s, attempt %u\n%s%s---\n", name,
-		    s->item ? "[" : "", s->item_key, s->item ? "]" : "", s->attempt, tail,
-		    str_ends(tail, "\n") ? "" : "\n");
+		if (x->output == ONCE_NDJSON)
+			print_log_object(s, name, tail);
+		else
+			fprintf(stderr, "--- log of %s%s%s%s, attempt %u\n%s%s---\n", name,
+			    s->item ? "[" : "", s->item_key, s->item ? "]" : "", s->attempt, tail,
+			    str_ends(tail, "\n") ? "" : "\n");
 	}
 	str_done(&path);
 	str_done(&text);
 }
 
-static void tell_step(struct once *x, const struct effect *e)
+static void print_line(const struct step_rec *s, const char *name)
 {
-	const struct view *v = store_read_begin(x->d->own_read);
-	const struct plan *plan;
-	struct run_rec run;
-	struct step_rec s;
 	char now[CLOCK_TEXT_MAX];
-	const char *name;
 
-	if (!v || run_get(v, e->step.run, &run) != 0 || step_get(v, &e->step, &s) != 0 ||
-	    v->plan(v->ctx, run.plan, &plan, NULL) != 0 || s.step >= plan->n_steps ||
-	    e->state == STEP_WAITING || e->state == STEP_READY || e->state != s.state)
-		goto out; /* passed through within one commit */
-	name = plan->steps[s.step].name;
-	printf("%s  %s%s%s%s  %s", clock_format(clock_wall(), now), name, s.item ? "[" : "",
-	    s.item_key, s.item ? "]" : "", step_state_name(s.state));
-	if (s.state == STEP_SUCCEEDED && s.rows_out > 0)
-		printf("  %lld rows", (long long)s.rows_out);
-	if (s.attempt > 1)
-		printf("  attempt %u", s.attempt);
-	if (s.message[0] && s.state != STEP_RUNNING)
-		printf("  %s: %s", class_name(s.class_), s.message);
+	printf("%s  %s%s%s%s  %s", clock_format(clock_wall(), now), name, s->item ? "[" : "",
+	    s->item_key, s->item ? "]" : "", step_state_name(s->state));
+	if (s->state == STEP_SUCCEEDED && s->rows_out > 0)
+		printf("  %lld rows", (long long)s->rows_out);
+	if (s->attempt > 1)
+		printf("  attempt %u", s->attempt);
+	if (s->message[0] && s->state != STEP_RUNNING)
+		printf("  %s: %s", class_name(s->class_), s->message);
 	printf("\n");
 	fflush(stdout);
-	if (s.state == STEP_FAILED || s.state == STEP_RETRYING)
-		print_log(x, &run, &s, name);
-out:
+}
+
+/* The records of a step of the run; name NULL where they are not there. */
+static const char *step_named(
+    const struct view *v, const struct step_ref *ref, struct run_rec *run, struct step_rec *s)
+{
+	const struct plan *plan;
+
+	if (!v || run_get(v, ref->run, run) != 0 || step_get(v, ref, s) != 0 ||
+	    v->plan(v->ctx, run->plan, &plan, NULL) != 0 || s->step >= plan->n_steps)
+		return NULL;
+	return plan->steps[s->step].name;
+}
+
+static void tell_step(struct once *x, const struct effect *e)
+{
+	struct run_rec run;
+	struct step_rec s;
+	const char *name = step_named(store_read_begin(x->d->own_read), &e->step, &run, &s);
+
+	/* What a step passed through within one commit is not told. */
+	if (name && e->state == s.state && s.state != STEP_WAITING && s.state != STEP_READY) {
+		if (x->output == ONCE_TEXT)
+			print_line(&s, name);
+		if (s.state == STEP_FAILED || s.state == STEP_RETRYING)
+			print_log(x, &run, &s, name);
+	}
 	store_read_end(x->d->own_read);
 }
 
@@ -144,7 +191,7 @@ static void tell_run(struct once *x)
 	store_read_end(x->d->own_read);
 	if (rc != 0 || !run_state_ended(run.state)) {
 		if (x->output == ONCE_NDJSON)
-			print_object(x, false, NULL, false);
+			print_object(x, false, NULL, true);
 		return;
 	}
 	if (x->output == ONCE_TEXT)
@@ -162,10 +209,42 @@ static void tell(struct once *x, const struct effect *e)
 		tell_run(x);
 	if (e->kind != EFFECT_STEP || e->step.run != x->run)
 		return;
-	if (x->output == ONCE_TEXT)
-		tell_step(x, e);
-	else if (x->output == ONCE_NDJSON)
+	if (x->output == ONCE_NDJSON)
 		print_object(x, true, &e->step, false);
+	if (x->output != ONCE_JSON)
+		tell_step(x, e);
+}
+
+/* {"name","item","progress":{…}} */
+static void on_once_progress(void *arg, const struct step_ref *step, const char *json, size_t n)
+{
+	struct once *x = arg;
+	struct json *progress = NULL;
+	struct run_rec run;
+	struct step_rec s;
+	struct str text;
+	const char *name;
+	struct jw w;
+
+	if (x->output != ONCE_NDJSON || step->run != x->run ||
+	    json_parse(json, n, 64u << 10, &progress, NULL) != 0)
+		return;
+	name = step_named(store_read_begin(x->d->own_read), step, &run, &s);
+	str_init(&text, 1u << 20);
+	jw_init(&w, &text);
+	jw_object(&w);
+	jw_kstr(&w, "name", name ? name : "");
+	if (name && s.item)
+		jw_kstr(&w, "item", s.item_key);
+	jw_key(&w, "progress");
+	jw_json(&w, progress);
+	jw_end_object(&w);
+	if (name)
+		puts(str_peek(&text));
+	fflush(stdout);
+	store_read_end(x->d->own_read);
+	str_done(&text);
+	json_free(progress);
 }
 
 /* Steps are told before the end of their run, whatever the order of the effects. */
@@ -339,6 +418,7 @@ static int once_run(struct once *x, const char *state, struct err *err)
 		rc = daemon_open(x->d, true, err);
 	if (rc == 0) {
 		x->d->watch = on_once_effects;
+		x->d->watch_progress = on_once_progress;
 		x->d->watch_arg = x;
 		job_builder_preview(x->d->jobs, x->o->preview_rows);
 		compile_file(x->d->compile, file, on_once_compiled, x);

@@ -1,7 +1,7 @@
 # System tests: shell scripts on the real programs. Each: TESTS += tests/sys/NAME.sh and
 # EXTRA_DIST += tests/sys/NAME.sh; exit 0 is a pass, 77 a skip. They run by bash in a folder of
 # their own with SLUICE_BUILD_DIR and SLUICE_SRC_DIR set.
-SYS_TESTS = %D%/man_cli.sh %D%/daemon_life.sh
+SYS_TESTS = %D%/man_cli.sh %D%/daemon_life.sh %D%/run_file.sh
 TESTS += $(SYS_TESTS)
 EXTRA_DIST += $(SYS_TESTS)
 TESTS += tests/sys/http.sh
