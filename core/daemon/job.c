@@ -14,6 +14,7 @@
 #define JOB_MAX (FRAME_PAYLOAD_MAX - 4096u)
 #define NOTE_TEXT_MAX (1u << 20)
 #define VERSIONS_MAX 10000
+#define POLL_TIMEOUT_MS (2 * 60 * 1000)
 
 struct job_builder {
 	struct secret_cache *secrets; /* borrowed */
@@ -397,6 +398,29 @@ static int write_secrets(struct job_builder *b, const struct made *m, struct jw 
 	return 0;
 }
 
+/* What is known of work elsewhere: where it is, and whether it is to be asked or ended. */
+static void write_remote(const struct made *m, struct jw *w)
+{
+	struct json *j = NULL;
+	struct slice doc;
+
+	jw_ki64(w, "submission", m->rec.submission);
+	if (!m->rec.submitted)
+		return;
+	jw_kstr(w, "phase", m->rec.stop != REMOTE_KEEP ? "cancel" : "poll");
+	if (step_doc_get(m->v, &m->ref, STEP_DOC_HANDLE, &doc) == 0 &&
+	    json_parse(doc.p, doc.n, doc.n, &j, NULL) == 0)
+		jw_kstr(w, "handle", json_get_str(j, "handle", ""));
+	json_free(j);
+}
+
+/* The step's timeout counts over the whole life of work elsewhere, and is the daemon's; a poll has
+ * a bound of its own, for a plugin that hangs. */
+static int64_t deadline_ms(const struct made *m)
+{
+	return m->rec.submitted ? POLL_TIMEOUT_MS : m->step->timeout_ms;
+}
+
 static void write_note(struct job_builder *b, const struct made *m, struct jw *w, const char *key)
 {
 	jw_kstr(w, "lane", "attempt");
@@ -404,7 +428,7 @@ static void write_note(struct job_builder *b, const struct made *m, struct jw *w
 	write_fmt(w, "slug", "%s/%s#%u", m->run.dag, m->step->name, m->rec.attempt);
 	write_fmt(w, "log", "%s/%s/%s.log", m->run.dag, m->run_id, str_peek(&b->names));
 	write_fmt(w, "scratch", "%s.%s", m->run_id, str_peek(&b->names));
-	jw_ki64(w, "deadline_ms", m->step->timeout_ms);
+	jw_ki64(w, "deadline_ms", deadline_ms(m));
 	jw_ki64(w, "grace_ms", m->step->grace_ms);
 	jw_kbool(w, "fresh", m->step->isolate_fresh);
 	jw_kbool(w, "keep", m->step->keep_privileges);
@@ -437,8 +461,9 @@ static void write_ids(
 	write_us(w, "logical_us", m->run.logical_time);
 	write_us(w, "window_from_us", m->run.window_start);
 	write_us(w, "window_to_us", m->run.window_end);
-	jw_ki64(w, "deadline_ms", m->step->timeout_ms);
+	jw_ki64(w, "deadline_ms", deadline_ms(m));
 	jw_ki64(w, "grace_ms", m->step->grace_ms);
+	write_remote(m, w);
 	jw_kstr(w, "trigger", m->run.trigger_name);
 	write_fmt(w, "ledger_key", "%s/%s/%s/%s/%s/%u", deployment, m->run.dag, m->run_id,
 	    m->step->name, item_of(m), m->rec.generation);

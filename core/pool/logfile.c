@@ -65,17 +65,66 @@ static int open_part(struct logfile *f, uint64_t part, struct err *err)
 	return 0;
 }
 
+/* The lowest part that is there and not below `part`; UINT64_MAX: none. */
+static uint64_t first_part_from(const char *path, uint64_t part)
+{
+	char *dir = io_path_dir(path), *end;
+	const char *name = strrchr(path, '/');
+	size_t n;
+	uint64_t best = UINT64_MAX, k;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	name = name != NULL ? name + 1 : path;
+	n = strlen(name);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, name, n) != 0 || e->d_name[n] != '.')
+			continue;
+		k = strtoull(e->d_name + n + 1, &end, 10);
+		if (*end == '\0' && end > e->d_name + n + 1 && k >= part && k < best)
+			best = k;
+	}
+	if (d != NULL)
+		closedir(d);
+	mem_free(dir);
+	return best;
+}
+
+/* What an earlier writer left is kept: on behind it. */
+static int open_first(struct logfile *f, struct err *err)
+{
+	uint64_t part = 0, next;
+	struct stat st;
+	int rc = open_part(f, 0, err);
+
+	if (rc != 0 || fstat(f->fd, &st) != 0)
+		return rc;
+	if (st.st_size < (off_t)LOGFILE_PART) {
+		f->offset = (uint64_t)st.st_size;
+		return 0;
+	}
+	while ((next = first_part_from(f->path, part + 1)) != UINT64_MAX)
+		part = next;
+	rc = part > 0 ? open_part(f, part, err) : 0;
+	if (rc != 0 || fstat(f->fd, &st) != 0)
+		return rc;
+	f->offset = part * LOGFILE_PART + (uint64_t)st.st_size;
+	return f->offset % LOGFILE_PART == 0 ? open_part(f, f->offset / LOGFILE_PART, err) : 0;
+}
+
 static int add_some(struct logfile *f, const char *p, size_t n, size_t *ret_n, struct err *err)
 {
-	uint64_t at = f->offset % LOGFILE_PART;
+	uint64_t at;
 	ssize_t done;
-	int rc;
+	int rc = 0;
 
-	if (at == 0 || f->fd < 0) {
+	if (f->fd < 0 && f->offset == 0)
+		rc = open_first(f, err);
+	else if (f->offset % LOGFILE_PART == 0 || f->fd < 0)
 		rc = open_part(f, f->offset / LOGFILE_PART, err);
-		if (rc != 0)
-			return rc;
-	}
+	if (rc != 0)
+		return rc;
+	at = f->offset % LOGFILE_PART;
 	if (n > LOGFILE_PART - at)
 		n = (size_t)(LOGFILE_PART - at);
 	do
@@ -127,31 +176,6 @@ int logfile_add(struct logfile *f, const char *p, size_t n, struct err *err)
 }
 
 /* ---- reading ---- */
-
-/* The lowest part that is there and not below `part`; UINT64_MAX: none. */
-static uint64_t first_part_from(const char *path, uint64_t part)
-{
-	char *dir = io_path_dir(path), *end;
-	const char *name = strrchr(path, '/');
-	size_t n;
-	uint64_t best = UINT64_MAX, k;
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	name = name != NULL ? name + 1 : path;
-	n = strlen(name);
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strncmp(e->d_name, name, n) != 0 || e->d_name[n] != '.')
-			continue;
-		k = strtoull(e->d_name + n + 1, &end, 10);
-		if (*end == '\0' && end > e->d_name + n + 1 && k >= part && k < best)
-			best = k;
-	}
-	if (d != NULL)
-		closedir(d);
-	mem_free(dir);
-	return best;
-}
 
 static int read_part(
     const char *path, uint64_t offset, void *buf, size_t cap, size_t *ret_n, struct err *err)

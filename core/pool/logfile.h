@@ -6,7 +6,8 @@
  * LOGFILE_TAIL: so at least the first 1 MiB and the last 7 MiB of an attempt are there. Files only
  * grow and offsets never change, so a live log is followed by reading on from the last offset. No
  * file at all is an empty log. Where the stream has a gap logfile_read skips it and says how much
- * was left out. */
+ * was left out. A writer goes on behind what is there: the polls of work elsewhere all write the
+ * log of their attempt. */
 #ifndef CORE_POOL_LOGFILE_H
 #define CORE_POOL_LOGFILE_H
 

@@ -10,6 +10,8 @@ static int cancel_step(struct tx *x, struct step_rec *s)
 		return 0; /* ends with its items */
 	switch (s->state) {
 	case STEP_RUNNING:
+		if (s->submitted)
+			return remote_stop(x, s, REMOTE_CANCEL);
 		effect_step(x, EFFECT_KILL, s);
 		return 0;
 	case STEP_WAITING:

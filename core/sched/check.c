@@ -70,8 +70,20 @@ static void check_running(struct checker *c, const struct step_rec *s)
 
 	if (s->item == 0 && c->plan->steps[s->step].foreach != NULL)
 		return;
+	if (s->submitted && s->instance == 0 && s->token != 0) {
+		if (s->poll_ready)
+			key_ready(&k, c->run.priority + c->plan->steps[s->step].priority,
+			    s->poll_at, &ref);
+		else
+			key_due_poll(&k, s->poll_at, &ref);
+		want(c, s->poll_ready ? TABLE_READY : TABLE_DUE, &k, "step is to be polled");
+		return;
+	}
 	if (s->token == 0 || s->instance == 0)
 		report(c, "run %llu step %u item %u: running without token or instance",
+		    (unsigned long long)s->run, s->step, s->item);
+	if (s->poll_at != 0 || s->poll_ready)
+		report(c, "run %llu step %u item %u: held by a pool and yet to be polled",
 		    (unsigned long long)s->run, s->step, s->item);
 	key_running(&k, s->instance, &ref);
 	want(c, TABLE_RUNNING, &k, "step is running");
@@ -93,6 +105,9 @@ static void check_step(struct checker *c, const struct step_rec *s)
 		check_ready(c, s);
 	if (s->state == STEP_RUNNING)
 		check_running(c, s);
+	else if (s->submitted || s->poll_at != 0 || s->poll_ready || s->stop != REMOTE_KEEP)
+		report(c, "run %llu step %u item %u: %s, but its record speaks of work elsewhere",
+		    (unsigned long long)s->run, s->step, s->item, step_state_name(s->state));
 	if (s->state == STEP_RETRYING) {
 		key_due_retry(&k, s->ready_at, &ref);
 		want(c, TABLE_DUE, &k, "step is retrying");
@@ -304,28 +319,24 @@ static int check_runs(struct checker *c)
 
 /* ---- from the index entries back ---- */
 
-static int step_state_is(
-    struct checker *c, const struct step_ref *ref, enum step_state state, uint32_t *ret_blocked)
+static bool step_stands_in(struct checker *c, const struct step_ref *ref, enum table t)
 {
 	struct step_rec s;
 
-	if (step_get(c->v, ref, &s) != 0 || s.state != state)
-		return 0;
-	if (ret_blocked != NULL)
-		*ret_blocked = s.blocked;
-	return 1;
+	if (step_get(c->v, ref, &s) != 0)
+		return false;
+	if (t == TABLE_RUNNING)
+		return s.state == STEP_RUNNING && s.instance != 0;
+	if (t == TABLE_READY && s.state == STEP_RUNNING)
+		return s.submitted && s.poll_ready;
+	return s.state == STEP_READY && (s.blocked > 0) == (t == TABLE_BLOCKED);
 }
 
 static void check_step_entry(struct checker *c, enum table t, struct slice key)
 {
 	struct step_ref ref = {0, 0, 0};
-	uint32_t blocked = 0;
-	bool ok = key_tail_step(key, &ref) == 0 &&
-		  step_state_is(c, &ref, t == TABLE_RUNNING ? STEP_RUNNING : STEP_READY, &blocked);
 
-	if (ok && t != TABLE_RUNNING)
-		ok = (blocked > 0) == (t == TABLE_BLOCKED);
-	if (!ok)
+	if (key_tail_step(key, &ref) != 0 || !step_stands_in(c, &ref, t))
 		report(c, "table %s: an entry names run %llu step %u item %u, which is not so",
 		    table_name(t), (unsigned long long)ref.run, ref.step, ref.item);
 }
@@ -371,6 +382,9 @@ static void check_due_entry(struct checker *c, struct slice key)
 	else if (ok && d.kind == DUE_RETRY && step_get(c->v, &d.step, &st) == 0 &&
 		 st.state == STEP_RETRYING)
 		key_due_retry(&k, st.ready_at, &d.step);
+	else if (ok && d.kind == DUE_POLL && step_get(c->v, &d.step, &st) == 0 && st.submitted &&
+		 !st.poll_ready && st.instance == 0)
+		key_due_poll(&k, st.poll_at, &d.step);
 	else if (ok && d.kind == DUE_RUN_TIMEOUT && run_get(c->v, d.run, &r) == 0)
 		key_due_run(&k, r.deadline_at, DUE_RUN_TIMEOUT, d.run);
 	else if (ok && d.kind == DUE_LATE && run_get(c->v, d.run, &r) == 0 && r.late_at != 0)

@@ -55,7 +55,8 @@ static void sum_up(held_vec *h)
 	h->n = to + 1;
 }
 
-static int count_attempt(struct check_out *o, const struct step_ref *ref, held_vec *h)
+/* Submitted work holds its tokens between polls too, but no slot. */
+static int count_attempt(struct check_out *o, const struct step_ref *ref, bool slot, held_vec *h)
 {
 	struct sched_env env = {.conf = NULL};
 	struct tx x = {.v = o->v, .env = &env};
@@ -69,7 +70,10 @@ static int count_attempt(struct check_out *o, const struct step_ref *ref, held_v
 		rc = o->v->plan(o->v->ctx, x.run.plan, &x.plan, NULL);
 	if (rc != 0 || s.step >= x.plan->n_steps)
 		return rc == ERR_IO ? rc : 0; /* check.c has said so */
-	hold(h, COUNT_SLOTS, 1);
+	if (!slot && (s.state != STEP_RUNNING || !s.submitted))
+		return 0;
+	if (slot)
+		hold(h, COUNT_SLOTS, 1);
 	for (uint32_t i = 0; step_resource(&x, &s, i, &r); i++) {
 		if (r.need > 0 && !r.is_group)
 			hold(h, r.name, r.need);
@@ -77,17 +81,22 @@ static int count_attempt(struct check_out *o, const struct step_ref *ref, held_v
 	return 0;
 }
 
-static int count_attempts(struct check_out *o, held_vec *h)
+static int count_attempts(struct check_out *o, enum table t, held_vec *h)
 {
+	struct due_key due;
 	struct step_ref ref;
 	struct view_walk w;
 	int rc;
 
-	view_walk_init(&w, o->v, TABLE_RUNNING, NULL, 0, false);
+	view_walk_init(&w, o->v, t, NULL, 0, false);
 	while ((rc = view_walk_next(&w, NULL)) == 0) {
-		rc = key_tail_step((struct slice){w.key, w.key_n}, &ref);
+		struct slice key = {w.key, w.key_n};
+
+		if (t == TABLE_DUE && (key_parse_due(key, &due) != 0 || due.kind != DUE_POLL))
+			continue;
+		rc = key_tail_step(key, &ref);
 		if (rc == 0)
-			rc = count_attempt(o, &ref, h);
+			rc = count_attempt(o, &ref, t == TABLE_RUNNING, h);
 		if (rc != 0)
 			return rc;
 	}
@@ -147,8 +156,12 @@ static int compare_counts(struct check_out *o, const held_vec *h)
 int check_counts(struct check_out *o)
 {
 	held_vec h = {NULL, 0, 0};
-	int rc = count_attempts(o, &h);
+	int rc = count_attempts(o, TABLE_RUNNING, &h);
 
+	if (rc == 0)
+		rc = count_attempts(o, TABLE_READY, &h);
+	if (rc == 0)
+		rc = count_attempts(o, TABLE_DUE, &h);
 	if (rc == 0)
 		rc = count_runs(o, &h);
 	sum_up(&h);

@@ -71,9 +71,13 @@ static int hand_out(struct tx *x, struct step_rec *s, struct lease *l)
 	l->counter++;
 	l->taken = true;
 	s->token = l->epoch << TOKEN_BITS | l->counter;
-	s->instance = l->instance;
-	s->attempt++;
-	rc = step_move(x, s, STEP_RUNNING, TIME_NONE);
+	if (s->state == STEP_RUNNING) {
+		rc = remote_poll(x, s, l->instance);
+	} else {
+		s->instance = l->instance;
+		s->attempt++;
+		rc = step_move(x, s, STEP_RUNNING, TIME_NONE);
+	}
 	if (rc == 0) {
 		effect_step(x, EFFECT_JOB, s);
 		x->fx->v[x->fx->n - 1].gen = l->gen;
@@ -90,6 +94,8 @@ static int dispatch_one(struct tx *x, const struct step_ref *ref, struct lease *
 		rc = step_load(x, ref->step, ref->item, &s);
 	if (rc != 0)
 		return rc;
+	if (s.state == STEP_RUNNING && s.poll_ready) /* has its tokens, and is ended by a worker */
+		return hand_out(x, &s, l);
 	if (s.state != STEP_READY || s.blocked != 0 || x->run.cancel)
 		return ERR_CORRUPT;
 	rc = missing_resource(x, &s, &blocked);

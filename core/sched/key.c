@@ -198,6 +198,12 @@ void key_due_retry(struct key *k, wall_us at, const struct step_ref *s)
 	key_ref(k, s);
 }
 
+void key_due_poll(struct key *k, wall_us at, const struct step_ref *s)
+{
+	key_due(k, at, DUE_POLL);
+	key_ref(k, s);
+}
+
 void key_due_run(struct key *k, wall_us at, enum due_kind kind, uint64_t run)
 {
 	key_due(k, at, kind);
@@ -359,11 +365,11 @@ int key_parse_due(struct slice key, struct due_key *ret)
 	key.n -= 9;
 	if (ret->kind == DUE_CRON)
 		return parse_due_cron(p, key.n, ret);
-	if (ret->kind == DUE_RETRY && key.n == REF_BYTES) {
+	if ((ret->kind == DUE_RETRY || ret->kind == DUE_POLL) && key.n == REF_BYTES) {
 		ref_get(p, &ret->step);
 		return 0;
 	}
-	if (ret->kind == DUE_RETRY || key.n != 8)
+	if (ret->kind == DUE_RETRY || ret->kind == DUE_POLL || key.n != 8)
 		return ERR_CORRUPT;
 	ret->run = be_get64(p);
 	return 0;

@@ -40,6 +40,7 @@ void key_running(struct key *k, uint64_t instance, const struct step_ref *s);
 void key_due(struct key *k, wall_us at, enum due_kind kind); /* the id follows by key_* */
 void key_due_cron(struct key *k, wall_us at, uint32_t dag_no, const char *trigger);
 void key_due_retry(struct key *k, wall_us at, const struct step_ref *s);
+void key_due_poll(struct key *k, wall_us at, const struct step_ref *s);
 void key_due_run(struct key *k, wall_us at, enum due_kind kind, uint64_t run);
 void key_sched(struct key *k, uint32_t dag_no, const char *trigger); /* SCHED */
 void key_sub(struct key *k, uint32_t ds_no, uint32_t dag_no, const char *trigger);
@@ -67,7 +68,7 @@ int key_parse_step(struct slice key, struct step_ref *ret) CHECK_RESULT; /* STEP
 struct due_key {
 	wall_us at; /* rounded up to ms: never before the instant itself */
 	enum due_kind kind;
-	struct step_ref step; /* DUE_RETRY */
+	struct step_ref step; /* DUE_RETRY, DUE_POLL */
 	uint64_t run; /* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint */
 	uint32_t dag_no;	     /* DUE_CRON */
 	char trigger[PLAN_NAME_MAX]; /* DUE_CRON */

@@ -33,6 +33,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/pool.c \
 	%D%/record.c \
 	%D%/record.h \
+	%D%/remote.c \
 	%D%/report.c \
 	%D%/report.h \
 	%D%/rerun.c \

@@ -60,6 +60,22 @@ static int index_ready(struct tx *x, const struct step_rec *s, bool add)
 	return view_put(x->v, t, k.b, k.n, need, t == TABLE_BLOCKED ? sizeof(need) : 0);
 }
 
+/* Submitted work that no worker polls: due, or ready to be polled. It has no slot. */
+static int index_remote(struct tx *x, const struct step_rec *s, bool add)
+{
+	struct step_ref ref = step_ref_of(s);
+	struct key k;
+
+	if (!s->poll_ready) {
+		key_due_poll(&k, s->poll_at, &ref);
+		return add ? due_add(x, &k) : due_del(x, &k);
+	}
+	key_ready(&k, priority_of(x, s), s->poll_at, &ref);
+	if (!add)
+		return must(view_del(x->v, TABLE_READY, k.b, k.n));
+	return view_put(x->v, TABLE_READY, k.b, k.n, NULL, 0);
+}
+
 static int index_running(struct tx *x, const struct step_rec *s, bool add)
 {
 	struct step_ref ref = step_ref_of(s);
@@ -68,6 +84,8 @@ static int index_running(struct tx *x, const struct step_rec *s, bool add)
 
 	if (is_group(x, s))
 		return 0;
+	if (s->submitted && s->instance == 0)
+		return index_remote(x, s, add);
 	key_running(&k, s->instance, &ref);
 	if (add)
 		rc = view_put(x->v, TABLE_RUNNING, k.b, k.n, NULL, 0);
@@ -190,6 +208,35 @@ static int enter(struct tx *x, struct step_rec *s, wall_us at)
 	}
 }
 
+/* A submitted step stays RUNNING and goes to another place: to the instance that polls it, or, with
+ * 0, to due or (ready) to table ready. */
+int remote_place(struct tx *x, struct step_rec *s, uint64_t instance, wall_us poll_at, bool ready)
+{
+	int rc = s->state == STEP_RUNNING ? index_running(x, s, false) : ERR_INTERNAL;
+
+	s->submitted = true;
+	s->instance = instance;
+	s->poll_at = instance != 0 ? 0 : poll_at;
+	s->poll_ready = instance == 0 && ready;
+	if (rc == 0)
+		rc = index_running(x, s, true);
+	if (rc == 0)
+		rc = step_put(x->v, s);
+	if (rc == 0) {
+		effect_step(x, EFFECT_STEP, s);
+		x->fx->v[x->fx->n - 1].old_state = STEP_RUNNING;
+	}
+	return rc;
+}
+
+static void remote_forget(struct step_rec *s)
+{
+	s->submitted = s->poll_ready = false;
+	s->poll_at = 0;
+	s->stop = REMOTE_KEEP;
+	s->poll_errors = 0;
+}
+
 int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at)
 {
 	enum step_state from = s->state;
@@ -201,6 +248,7 @@ int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at)
 	if (rc != 0)
 		return rc;
 	s->state = to;
+	remote_forget(s);
 	rc = group_count(x, s, from, to);
 	if (rc == 0 && from == STEP_RUNNING && !is_group(x, s))
 		rc = resources_release(x, s, true);

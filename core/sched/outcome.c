@@ -47,6 +47,8 @@ static int end_badly(struct tx *x, struct step_rec *s, int64_t retry_after_ms)
 
 int attempt_lost(struct tx *x, struct step_rec *s, const char *message)
 {
+	if (s->submitted)
+		return remote_lost(x, s, message);
 	s->class_ = CLASS_LOST;
 	s->code[0] = 0;
 	str_copy(s->message, sizeof(s->message), message);
@@ -232,6 +234,7 @@ int op_outcome(struct tx *x, const struct op *op)
 {
 	const struct step_ref *ref = &op->u.outcome.step;
 	struct effect *e = effect_add(x, EFFECT_ACK, ref->run);
+	bool open = false;
 	struct step_rec s;
 	struct report p;
 	int rc;
@@ -251,8 +254,12 @@ int op_outcome(struct tx *x, const struct op *op)
 	if (rc != 0)
 		return rc;
 	report_read(op->u.outcome.code, op->u.outcome.report, op->u.outcome.report_n, &p);
-	take_figures(&s, &p);
-	rc = p.class_ == CLASS_OK ? end_well(x, &s, &p) : end_badly(x, &s, p.retry_after_ms);
+	rc = remote_outcome(x, &s, &p, &open);
+	if (rc == 0 && !open) {
+		take_figures(&s, &p);
+		rc =
+		    p.class_ == CLASS_OK ? end_well(x, &s, &p) : end_badly(x, &s, p.retry_after_ms);
+	}
 	report_done(&p);
 	return rc;
 }

@@ -31,6 +31,8 @@ static int pool_free_slot(struct sched_env *env)
 /* Ready again with its try given back; cancelled where the run is (rule 20). */
 int attempt_unlease(struct tx *x, struct step_rec *s)
 {
+	if (s->submitted)
+		return remote_again(x, s);
 	if (s->attempt > 0)
 		s->attempt--;
 	if (x->run.cancel)
@@ -112,7 +114,7 @@ static int judge_at_end(struct tx *x, struct step_rec *s, const void *arg)
 
 	if (bsearch(&me, l->v, l->n, sizeof(me), compare_seen) == NULL)
 		return attempt_unlease(x, s);
-	if (x->run.cancel)
+	if (x->run.cancel && !s->submitted) /* a poll is short, and says how it ended */
 		effect_step(x, EFFECT_KILL, s);
 	return 0;
 }
@@ -211,7 +213,8 @@ int op_unlease(struct tx *x, const struct op *op)
 		return 0;
 	if (rc != 0)
 		return rc;
-	if (s.state != STEP_RUNNING || s.token == 0 || s.token != op->u.unlease.token)
+	if (s.state != STEP_RUNNING || s.token == 0 || s.token != op->u.unlease.token ||
+	    s.instance == 0)
 		return 0;
 	rc = must(run_open(x, ref->run));
 	return rc != 0 ? rc : attempt_unlease(x, &s);

@@ -197,8 +197,12 @@ static const struct field step_fields[] = {
     SINCE(2, step_rec, submitted, F_BOOL, 1),
     SINCE(2, step_rec, poll_at, F_U64, 8),
     SINCE(2, step_rec, polls, F_U32, 4),
+    SINCE(3, step_rec, poll_ready, F_BOOL, 1),
+    SINCE(3, step_rec, stop, F_ENUM, REMOTE_STOP_N),
+    SINCE(3, step_rec, poll_errors, F_U32, 4),
+    SINCE(3, step_rec, submission, F_U32, 4),
 };
-CODEC(step, step_rec, 2)
+CODEC(step, step_rec, 3)
 
 static const struct field schedule_fields[] = {
     AT(sched_rec, last, F_U64, 8),

@@ -32,6 +32,7 @@ enum step_state {
 	STEP_UPSTREAM_FAILED,
 	STEP_STATE_N
 };
+enum remote_stop { REMOTE_KEEP, REMOTE_CANCEL, REMOTE_TIMEOUT, REMOTE_STOP_N };
 enum verdict {
 	VERDICT_STARTED,
 	VERDICT_WAITING,
@@ -159,12 +160,17 @@ struct step_rec {
 	char item_key[PLAN_KEY_MAX];
 	char code[32];
 	char message[MESSAGE_MAX];
-	/* since version 2: work elsewhere (submit, poll, cancel_remote). While `submitted` holds
-	 * the step is RUNNING with its pool tokens; between polls it has no instance and no slot,
-	 * and its handle is in STEP_DOC_HANDLE. */
+	/* since version 2: work elsewhere (submit, poll, cancel_remote; remote.c). While
+	 * `submitted` holds the step is RUNNING with its pool tokens; between polls it has no
+	 * instance and no slot, and its handle is in STEP_DOC_HANDLE. */
 	bool submitted;
 	wall_us poll_at; /* when it is polled next: its due entry; 0 while a worker polls */
 	uint32_t polls;
+	/* since version 3 */
+	bool poll_ready;       /* poll_at has come: it stands in table ready instead of due */
+	enum remote_stop stop; /* why its end was asked for: a worker calls cancel_remote */
+	uint32_t poll_errors;  /* polls in a row that could not tell; tries to end it */
+	uint32_t submission;   /* works of this generation whose end was seen: part of the id */
 };
 
 enum due_kind {
@@ -281,7 +287,7 @@ enum step_doc {
 	STEP_DOC_ITEM,	      /* value of the foreach item */
 	STEP_DOC_RANGES, /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a
 			   rerun reads them again */
-	STEP_DOC_HANDLE	 /* {"handle":…}: what submit gave for work elsewhere */
+	STEP_DOC_HANDLE	 /* {"handle":"…"}: what submit gave for work elsewhere, its newest */
 };
 
 /* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met.

@@ -9,6 +9,7 @@
 #define REPORT_DATASETS_MAX 10000
 #define OUTPUTS_MAX (64u << 10)
 #define REPORT_MAX (128u << 10)
+#define HANDLE_MAX 4096
 
 static void fail(struct report *r, const char *code, const char *message)
 {
@@ -56,6 +57,21 @@ static const struct json *object_of(const struct json *root, const char *key)
 	return json_is(j, JSON_OBJECT) ? j : NULL;
 }
 
+static void read_submitted(struct report *r)
+{
+	const struct json *j = object_of(r->root, "submitted");
+
+	r->remote_ended = json_get_bool(r->root, "remote_ended", false);
+	if (j == NULL)
+		return;
+	r->handle = json_get_str(j, "handle", "");
+	r->poll_after_ms = json_get_i64(j, "poll_after_ms", 0);
+	if (r->handle[0] == 0 || strlen(r->handle) > HANDLE_MAX) {
+		r->handle = NULL;
+		fail(r, "submitted", "the worker's report names work elsewhere without a handle");
+	}
+}
+
 static void read_root(struct report *r)
 {
 	struct str text;
@@ -71,6 +87,7 @@ static void read_root(struct report *r)
 	r->cursor = object_of(r->root, "cursor");
 	r->positions = object_of(r->root, "positions");
 	r->datasets = json_get(r->root, "datasets");
+	read_submitted(r);
 	if (!datasets_ok(r->datasets) || !positions_ok(r->positions))
 		fail(r, "report", "the worker's report names a data set or partition that is none");
 	if (json_len(r->outputs) == 0)

@@ -10,6 +10,11 @@ struct report {
 	char code[32];
 	char message[MESSAGE_MAX];
 	int64_t retry_after_ms, rows_in, rows_out, rows_rejected, bytes;
+	/* work elsewhere: its handle while it goes on, NULL otherwise; and whether its end was seen
+	 */
+	const char *handle;
+	int64_t poll_after_ms;
+	bool remote_ended;
 	/* of root, or NULL */
 	const struct json *outputs, *datasets, *cursor, *positions;
 	struct json *root; /* owned */

@@ -99,7 +99,7 @@ static void close_over(const struct plan *p, struct choice *c)
 static int reopen(struct tx *x, struct step_rec *s)
 {
 	s->generation++;
-	s->used = s->lost = 0;
+	s->used = s->lost = s->submission = s->polls = 0;
 	s->class_ = CLASS_OK;
 	s->code[0] = s->message[0] = 0;
 	x->r->count++;

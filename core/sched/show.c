@@ -55,6 +55,31 @@ static int put_step_docs(const struct view *v, const struct step_ref *ref, struc
 	return put_doc(out, rc, doc, "[]");
 }
 
+/* Where the work is, for a step that was submitted: null for all others. */
+static int put_remote(
+    const struct view *v, const struct step_ref *ref, const struct step_rec *s, struct jw *out)
+{
+	struct slice doc = {NULL, 0};
+	struct json *j = NULL;
+	int rc = step_doc_get(v, ref, STEP_DOC_HANDLE, &doc);
+
+	jw_key(out, "remote");
+	if (rc == 0)
+		rc = json_parse(doc.p, doc.n, doc.n, &j, NULL);
+	if (rc != 0) {
+		jw_null(out);
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	}
+	jw_object(out);
+	jw_kstr(out, "handle", json_get_str(j, "handle", ""));
+	jw_ki64(out, "polls", s->polls);
+	jw_ktime(out, "poll_at", s->poll_at != 0 ? s->poll_at : TIME_NONE);
+	jw_kbool(out, "stopping", s->stop != REMOTE_KEEP);
+	jw_end_object(out);
+	json_free(j);
+	return 0;
+}
+
 static void put_needs(const struct plan *plan, uint16_t step, struct jw *out)
 {
 	const struct plan_step *p = &plan->steps[step];
@@ -101,6 +126,8 @@ static int put_step(
 	if (s->item == 0)
 		put_needs(plan, s->step, out);
 	rc = put_step_docs(v, &ref, out);
+	if (rc == 0)
+		rc = put_remote(v, &ref, s, out);
 	jw_end_object(out);
 	return rc;
 }

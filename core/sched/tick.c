@@ -258,6 +258,8 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_cron(x, due);
 	case DUE_RETRY:
 		return due_retry(x, due);
+	case DUE_POLL:
+		return remote_due(x, &due->step);
 	case DUE_RUN_TIMEOUT:
 		return due_run_timeout(x, due);
 	case DUE_LATE:

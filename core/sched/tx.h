@@ -73,6 +73,7 @@ void pump_add(struct tx *x, uint32_t dag_no);
 /* at: instant for READY and RETRYING. Before RUNNING the caller sets token and instance. */
 int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at);
 int step_block(struct tx *x, struct step_rec *s, uint32_t resource);
+int remote_place(struct tx *x, struct step_rec *s, uint64_t instance, wall_us poll_at, bool ready);
 int run_move(struct tx *x, enum run_state to);
 int run_timers(struct tx *x); /* of the open run: set by its state */
 bool step_may_move(enum step_state from, enum step_state to);
@@ -211,6 +212,20 @@ int late_arm(struct tx *x);    /* the open run was queued: its due entry for lat
 int late_disarm(struct tx *x); /* it started or ended */
 int due_late(struct tx *x, const struct due_key *due);
 int due_outbox(struct tx *x, const struct due_key *due);
+
+/* ---- remote.c: work elsewhere ---- */
+struct report;
+/* What a report means to work elsewhere: *ret_open: the step goes on RUNNING, all is written. Else
+ * it ends by *p, which may have been changed. */
+int remote_outcome(struct tx *x, struct step_rec *s, struct report *p, bool *ret_open);
+int remote_again(struct tx *x, struct step_rec *s); /* a poll that never began: polled at once */
+/* Nothing more is heard of a poll. */
+int remote_lost(struct tx *x, struct step_rec *s, const char *message);
+int remote_stop(struct tx *x, struct step_rec *s, enum remote_stop why);
+int remote_due(struct tx *x, const struct step_ref *ref);
+int remote_poll(struct tx *x, struct step_rec *s, uint64_t instance); /* DISPATCH */
+/* "job 4711": what submit gave */
+void remote_name(const struct view *v, const struct step_ref *ref, char *out, size_t size);
 
 /* ---- one per operation ---- */
 int op_event(struct tx *x, const struct op *op);

@@ -62,40 +62,66 @@ static int add_parents(struct why *w, const struct plan *p, const struct step_re
 	return 0;
 }
 
-/* Who holds what the step waits for: the first attempts that do. */
-static int add_holders(struct why *w, const char *step, const struct resource *want)
+struct wanted {
+	const char *step;
+	const struct resource *want;
+	int named;
+};
+
+static int add_holder(struct why *w, const struct step_ref *ref, struct wanted *by)
 {
 	struct sched_env env = {.conf = w->env->conf};
 	struct tx x = {.v = w->v, .env = &env};
-	struct step_ref ref;
 	struct step_rec s;
 	struct resource r;
-	struct view_walk walk;
 	char id[HASH_ID_TEXT], name[NAME_MAX_TEXT];
-	int rc, named = 0;
+	int rc = run_get(w->v, ref->run, &x.run);
 
-	view_walk_init(&walk, w->v, TABLE_RUNNING, NULL, 0, false);
-	while (named < 3 && (rc = view_walk_next(&walk, NULL)) == 0) {
-		rc = key_tail_step((struct slice){walk.key, walk.key_n}, &ref);
-		if (rc == 0)
-			rc = run_get(w->v, ref.run, &x.run);
-		if (rc == 0)
-			rc = step_get(w->v, &ref, &s);
-		if (rc == 0)
-			rc = w->v->plan(w->v->ctx, x.run.plan, &x.plan, NULL);
-		if (rc != 0)
-			return rc;
-		for (uint32_t i = 0; step_resource(&x, &s, i, &r); i++) {
-			if (r.need == 0 || strcmp(r.name, want->name) != 0)
-				continue;
-			hash_to_base32(x.run.id, id);
-			why_add(w, "holder", want->name,
-			    "step %s waits for %s, held by step %s of run %s", step, want->name,
-			    name_of(x.plan, &s, name), id);
-			named++;
-		}
+	if (rc == 0)
+		rc = step_get(w->v, ref, &s);
+	if (rc == 0)
+		rc = w->v->plan(w->v->ctx, x.run.plan, &x.plan, NULL);
+	if (rc != 0 || s.state != STEP_RUNNING)
+		return rc;
+	for (uint32_t i = 0; step_resource(&x, &s, i, &r); i++) {
+		if (r.need == 0 || strcmp(r.name, by->want->name) != 0)
+			continue;
+		hash_to_base32(x.run.id, id);
+		why_add(w, "holder", by->want->name,
+		    "step %s waits for %s, held by step %s of run %s", by->step, by->want->name,
+		    name_of(x.plan, &s, name), id);
+		by->named++;
 	}
 	return 0;
+}
+
+/* Who holds what the step waits for: the first attempts that do, and work elsewhere that is to be
+ * polled. */
+static int add_holders(struct why *w, const char *step, const struct resource *want)
+{
+	static const enum table tables[] = {TABLE_RUNNING, TABLE_READY, TABLE_DUE};
+	struct wanted by = {step, want, 0};
+	struct due_key due;
+	struct step_ref ref;
+	struct view_walk walk;
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		view_walk_init(&walk, w->v, tables[i], NULL, 0, false);
+		while (by.named < 3 && (rc = view_walk_next(&walk, NULL)) == 0) {
+			struct slice key = {walk.key, walk.key_n};
+
+			if (tables[i] == TABLE_DUE &&
+			    (key_parse_due(key, &due) != 0 || due.kind != DUE_POLL))
+				continue;
+			rc = key_tail_step(key, &ref);
+			if (rc == 0)
+				rc = add_holder(w, &ref, &by);
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 static int add_blocked(struct why *w, const struct run_rec *r, const struct plan *p,
@@ -183,6 +209,26 @@ static void add_failed(
 	    class_name(s->class_), s->message, more);
 }
 
+/* "step load: job 4711 on slurm, polled again at …" */
+static void add_remote(
+    struct why *w, const struct plan *p, const struct step_rec *s, const char *name)
+{
+	static const char *const stops[] = {"", "; the run is cancelled, its end is asked for",
+	    "; the timeout passed, its end is asked for"};
+	const struct json *task = json_get(p->steps[s->step].json, "task");
+	struct step_ref ref = step_ref_of(s);
+	char job[160], at[CLOCK_TEXT_MAX], next[CLOCK_TEXT_MAX + 32] = "is being polled";
+
+	remote_name(w->v, &ref, job, sizeof(job));
+	if (s->instance == 0 && s->poll_ready)
+		snprintf(next, sizeof(next), "waits for a worker to be polled");
+	else if (s->instance == 0)
+		snprintf(next, sizeof(next), "polled again at %s", clock_format(s->poll_at, at));
+	why_add(w, "submitted", name, "step %s: %s on %.64s, %s, polled %u times%s%s%s", name, job,
+	    json_get_str(task, "connection", json_get_str(task, "plugin", "?")), next, s->polls,
+	    stops[s->stop], s->message[0] != 0 ? "; " : "", s->message);
+}
+
 static int add_open(struct why *w, const struct run_rec *r, const struct plan *p,
     const struct step_rec *s, const char *name)
 {
@@ -202,6 +248,10 @@ static int add_open(struct why *w, const struct run_rec *r, const struct plan *p
 		    clock_format(s->ready_at, at), s->attempt, class_name(s->class_), s->message);
 		return 0;
 	default:
+		if (s->submitted) {
+			add_remote(w, p, s, name);
+			return 0;
+		}
 		describe(s, how, sizeof(how));
 		why_add(w, "running", name, "step %s: %s%s", name, how + strlen("which "),
 		    r->cancel ? "; the run is cancelled, it is being stopped" : "");

@@ -74,6 +74,8 @@ void attempt_free(struct attempt *at)
 	rejects_free(at->rejects);
 	work_parts_free(at);
 	mark_done(&at->mark);
+	mem_free(at->handle);
+	mem_free(at->remote_key);
 	json_free(at->outputs);
 	json_free(at->datasets);
 	json_free(at->positions);

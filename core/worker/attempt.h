@@ -65,6 +65,11 @@ struct attempt {
 	pthread_mutex_t live_lock;
 	VEC(struct live) live;
 	bool scratch_made;
+	/* work elsewhere */
+	char *handle; /* owned: it goes on there; NULL: it does not, or nothing was submitted */
+	int64_t poll_after_ms; /* when to ask again, by the plugin */
+	bool remote_ended;     /* its end was seen */
+	char *remote_key;      /* owned: ledger key and number of the submission */
 };
 
 /* One role of the attempt: what a plugin's instance was opened with. */

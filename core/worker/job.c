@@ -44,6 +44,9 @@ static void read_names(struct job *j)
 	j->reject_file = json_get_str(r, "reject_file", "");
 	j->ledger_key = json_get_str(r, "ledger_key", "");
 	j->fence_key = json_get_str(r, "fence_key", "");
+	j->phase = json_get_str(r, "phase", "submit");
+	j->handle = json_get_str(r, "handle", "");
+	j->submission = (uint32_t)json_get_i64(r, "submission", 0);
 	j->base_dir = json_get_str(r, "base_dir", NULL);
 	if (j->base_dir == NULL)
 		j->base_dir = j->base_owned = io_path_dir(j->state_dir);

@@ -17,7 +17,9 @@ struct job {
 				    templates filled in */
 	struct secrets *secrets; /* owned */
 	const char *deployment, *dag, *run, *step, *key, *trigger, *zone, *base_dir;
-	const char *item; /* or NULL */
+	const char *item;	    /* or NULL */
+	const char *phase, *handle; /* of work elsewhere: "submit", "poll", "cancel"; where it is */
+	uint32_t submission;
 	const char *state_dir, *scratch_dir, *reject_file, *ledger_key, *fence_key;
 	uint32_t attempt, generation, revision, preview_rows, needs;
 	uint64_t token;

@@ -18,6 +18,7 @@ core_worker_libsl_worker_la_SOURCES = \
 	%D%/model.c \
 	%D%/pipeline.c %D%/pipeline.h %D%/pipeline_load.c %D%/pipeline_read.c \
 	%D%/queue.c %D%/queue.h \
+	%D%/remote.c \
 	%D%/reject.c %D%/reject.h \
 	%D%/report.c \
 	%D%/sandbox.c %D%/sandbox.h \

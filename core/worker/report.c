@@ -121,6 +121,19 @@ static void write_outputs(struct jw *w, const struct attempt *at)
 	str_done(&text);
 }
 
+static void write_remote(struct jw *w, const struct attempt *at, slu_rc rc)
+{
+	if (rc == SLU_OK && at->handle != NULL) {
+		jw_key(w, "submitted");
+		jw_object(w);
+		jw_kstr(w, "handle", at->handle);
+		jw_ki64(w, "poll_after_ms", at->poll_after_ms);
+		jw_end_object(w);
+	}
+	if (at->remote_ended)
+		jw_kbool(w, "remote_ended", true);
+}
+
 static void write_body(struct jw *w, const struct attempt *at, slu_rc rc)
 {
 	jw_object(w);
@@ -144,6 +157,7 @@ static void write_body(struct jw *w, const struct attempt *at, slu_rc rc)
 	}
 	if (rejects_path(at->rejects) != NULL)
 		jw_kstr(w, "reject_file", rejects_path(at->rejects));
+	write_remote(w, at, rc);
 	jw_kstr(w, "plugin_sha", str_peek(&at->plugin_sha));
 	jw_end_object(w);
 }

@@ -11,6 +11,11 @@ struct plugin;
  * stands in the attempt. */
 void step_run(struct attempt *at, struct lane *reader);
 
+/* remote.c: work elsewhere */
+bool remote_is(const struct attempt *at, const slu_task *table);
+void remote_key(struct attempt *at); /* before the plugin is opened */
+void remote_run(struct attempt *at, const slu_task *table, void *st);
+
 /* task.c, model.c, pipeline.c */
 void task_run(struct attempt *at, const struct json *role);
 void model_run(struct attempt *at, const struct json *role);

@@ -1,15 +1,8 @@
-/* task.c: runs a task. A task that submits work elsewhere is polled here until it ends. */
+/* task.c: runs a task, or one step of a task whose work is elsewhere. */
 #include "core/worker/step.h"
 
 #include "core/worker/conn.h"
 #include "core/worker/host.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#define HANDLE_MAX 4096
-#define POLL_MIN_MS 100
-#define POLL_MAX_MS 60000
 
 struct task {
 	struct attempt *at;
@@ -24,64 +17,17 @@ static void fail_slot(struct task *t, slu_rc rc, const slu_err *e, const char *s
 	attempt_fail_slot(t->at, rc, e, "task", slot);
 }
 
-static int64_t next_poll(const slu_poll *p)
-{
-	if (p->next_poll_ms < POLL_MIN_MS)
-		return POLL_MIN_MS;
-	return p->next_poll_ms > POLL_MAX_MS ? POLL_MAX_MS : p->next_poll_ms;
-}
-
-static void cancel_remote(struct task *t, const char *handle)
-{
-	slu_err e = {.size = sizeof(e)};
-
-	if (TABLE_SLOT(t->table, cancel_remote) != NULL &&
-	    t->table->cancel_remote(t->st, handle, &e) != SLU_OK)
-		attempt_logf(t->at, SLU_LOG_WARN, "the remote work could not be cancelled: %.400s",
-		    e.message);
-}
-
-/* Submit and watch. The id comes from the ledger key, so a second submit finds the first. */
-static void run_elsewhere(struct task *t)
-{
-	char handle[HANDLE_MAX] = "";
-	slu_err e = {.size = sizeof(e), .row = -1};
-	slu_poll p = {.size = sizeof(p)};
-	slu_rc rc = t->table->submit(t->st, handle, sizeof(handle), &p, &e);
-
-	if (rc != SLU_OK) {
-		fail_slot(t, rc, &e, "submit");
-		return;
-	}
-	attempt_logf(t->at, SLU_LOG_INFO, "submitted: %.1000s", handle);
-	while (p.state == SLU_POLL_RUNNING) {
-		if (host_sleep_ms(&t->run, next_poll(&p)) != SLU_OK) {
-			cancel_remote(t, handle);
-			attempt_failf(t->at, SLU_E_CANCELLED, "HOST.CANCELLED", "cancelled");
-			return;
-		}
-		rc = t->table->poll(t->st, handle, &p, &e);
-		if (rc != SLU_OK) {
-			fail_slot(t, rc, &e, "poll");
-			return;
-		}
-		attempt_progress(t->at, "remote", p.done, p.total, "");
-	}
-	if (p.state == SLU_POLL_FAILED)
-		fail_slot(t, e.rc != SLU_OK ? e.rc : SLU_E_TRANSIENT, &e, "poll");
-}
-
 static void run_open(struct task *t)
 {
 	slu_err e = {.size = sizeof(e), .row = -1};
 	slu_rc rc;
 
-	if (TABLE_SLOT(t->table, run) != NULL) {
+	if (remote_is(t->at, t->table)) {
+		remote_run(t->at, t->table, t->st);
+	} else if (TABLE_SLOT(t->table, run) != NULL && str_eq(t->at->job->phase, "submit")) {
 		rc = t->table->run(t->st, &e);
 		if (rc != SLU_OK)
 			fail_slot(t, rc, &e, "run");
-	} else if (TABLE_SLOT(t->table, submit) != NULL && TABLE_SLOT(t->table, poll) != NULL) {
-		run_elsewhere(t);
 	} else {
 		attempt_failf(t->at, SLU_E_UNSUPPORTED, "HOST.TASK",
 		    "the task's plugin can neither run nor submit");
@@ -93,6 +39,8 @@ static void open_and_run(struct task *t, void *conn)
 	slu_err e = {.size = sizeof(e), .row = -1};
 	slu_rc rc = SLU_E_UNSUPPORTED;
 
+	if (remote_is(t->at, t->table))
+		remote_key(t->at);
 	if (TABLE_SLOT(t->table, open) != NULL)
 		rc = t->table->open(&host_table, &t->run, conn, &t->st, &e);
 	if (rc != SLU_OK) {
@@ -126,7 +74,7 @@ void task_run(struct attempt *at, const struct json *role)
 		open_and_run(&t, conn);
 	}
 	at->completed = !at->failed && t.ran;
-	if (at->completed && at->pub.preview_rows == 0 && !at->pub.dry_run)
+	if (at->completed && at->handle == NULL && at->pub.preview_rows == 0 && !at->pub.dry_run)
 		step_publish_rest(at, &t.run.mark);
 	run_done(&t.run);
 }

@@ -19,6 +19,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_pool.c \
 	tests/unit/test_sched_random.c \
 	tests/unit/test_sched_record.c \
+	tests/unit/test_sched_remote.c \
 	tests/unit/test_sched_retry.c \
 	tests/unit/test_sched_show.c \
 	tests/unit/test_sched_start.c \

@@ -160,3 +160,28 @@ Test(pool_logfile, output_that_could_not_be_written_is_counted_in_a_line)
 	logfile_done(&f);
 	LEAK_CHECK();
 }
+
+/* Each poll of work elsewhere is a writer of its own on the log of its attempt. */
+Test(pool_logfile, a_second_writer_goes_on_behind_the_first)
+{
+	static const uint64_t sizes[] = {0, 1, 4000, MIB - 1, MIB, MIB + 1, 3 * MIB, 12 * MIB + 7};
+	char buf[50021];
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct logfile f;
+		uint64_t gap;
+
+		logfile_init(&f, path);
+		write_bytes(&f, sizes[i]);
+		logfile_done(&f);
+		logfile_init(&f, path);
+		fill(buf, sizes[i], sizeof(buf));
+		cr_assert_eq(logfile_add(&f, buf, sizeof(buf), NULL), 0);
+		cr_assert_eq(f.offset, sizes[i] + sizeof(buf));
+		logfile_done(&f);
+		cr_assert_eq(read_all(0, &gap) + gap, sizes[i] + sizeof(buf));
+		logfile_remove(path);
+	}
+	LEAK_CHECK();
+}

@@ -127,14 +127,93 @@ Test(worker_task, rate_makes_the_second_call_wait)
 	LEAK_CHECK();
 }
 
-Test(worker_task, work_elsewhere_is_submitted_and_polled)
+/* One attempt each: submit, poll and cancel are jobs of their own. */
+#define REMOTE(what) "{'task':{'plugin':'probe','type':'remote','options':{'do':'" what "'}}}"
+
+static void elsewhere(struct rig *r, const char *phase, const char *step)
+{
+	rig_set(r, "phase", phase);
+	rig_set(r, "step_plan", step);
+	rig_run(r);
+}
+
+static bool goes_on(const struct rig *r, int64_t after_ms)
+{
+	const struct json *s = json_get(r->report, "submitted");
+
+	return str_eq(rig_class(r), "ok") &&
+	       str_starts(json_get_str(s, "handle", ""), "job-test/d/RUN/s/") &&
+	       json_get_i64(s, "poll_after_ms", 0) == after_ms &&
+	       json_get(r->report, "remote_ended") == NULL;
+}
+
+static bool ended(const struct rig *r, const char *class_)
+{
+	return str_eq(rig_class(r), class_) && json_get(r->report, "submitted") == NULL &&
+	       json_get_bool(r->report, "remote_ended", false);
+}
+
+Test(worker_task, work_elsewhere_is_submitted_and_the_worker_is_free)
 {
 	struct rig r;
 
-	rig_init(&r, "{'task':{'plugin':'probe','type':'remote','options':{}}}");
+	rig_init(&r, REMOTE("runs"));
 	rig_run(&r);
-	cr_assert_str_eq(rig_class(&r), "ok", "%s", rig_message(&r));
-	cr_assert(rig_logged(&r, "submitted: job-test/d/RUN/s//0"));
+	cr_assert(goes_on(&r, 7), "%s", rig_message(&r));
+	cr_assert(rig_logged(&r, "submitted: job-test/d/RUN/s//0/0"));
+	rig_set(&r, "submission", "2");
+	rig_run(&r);
+	cr_assert_str_eq(
+	    json_str(json_path(r.report, "submitted.handle"), ""), "job-test/d/RUN/s//0/2");
+	elsewhere(&r, "'submit'", REMOTE("unreachable"));
+	cr_assert_str_eq(rig_class(&r), "transient");
+	cr_assert_null(json_get(r.report, "remote_ended"));
+	elsewhere(&r, "'submit'", REMOTE("no-handle"));
+	cr_assert_str_eq(rig_class(&r), "internal");
+	rig_done(&r);
+	LEAK_CHECK();
+}
+
+Test(worker_task, a_poll_tells_the_end_or_that_there_is_none)
+{
+	struct rig r;
+
+	rig_init(&r, REMOTE("runs"));
+	rig_set(&r, "handle", "'job-test/d/RUN/s/x'");
+	elsewhere(&r, "'poll'", REMOTE("runs"));
+	cr_assert(goes_on(&r, 9), "%s", rig_message(&r));
+	cr_assert(rig_logged(&r, "job-test/d/RUN/s/x"));
+	elsewhere(&r, "'poll'", REMOTE("done"));
+	cr_assert(ended(&r, "ok"));
+	elsewhere(&r, "'poll'", REMOTE("fails"));
+	cr_assert(ended(&r, "data"));
+	cr_assert_str_eq(rig_message(&r), "exit 3");
+	elsewhere(&r, "'poll'", REMOTE("unreachable"));
+	cr_assert_str_eq(rig_class(&r), "transient");
+	cr_assert_null(json_get(r.report, "remote_ended"));
+	rig_done(&r);
+	LEAK_CHECK();
+}
+
+Test(worker_task, a_cancel_asks_and_looks_again)
+{
+	struct rig r;
+
+	rig_init(&r, REMOTE("runs"));
+	rig_set(&r, "handle", "'job-test/d/RUN/s/x'");
+	elsewhere(&r, "'cancel'", REMOTE("runs"));
+	cr_assert(goes_on(&r, 9), "%s", rig_message(&r));
+	cr_assert(rig_logged(&r, "cancel_remote"));
+	cr_assert(rig_logged(&r, "it could not be asked to end: not now"));
+	elsewhere(&r, "'cancel'", REMOTE("done"));
+	cr_assert(ended(&r, "ok"));
+	elsewhere(&r, "'cancel'", REMOTE("fails"));
+	cr_assert(ended(&r, "data"));
+	elsewhere(&r, "'cancel'", REMOTE("gone"));
+	cr_assert(ended(&r, "data"), "%s", rig_class(&r));
+	elsewhere(&r, "'cancel'", REMOTE("unreachable"));
+	cr_assert_str_eq(rig_class(&r), "transient");
+	cr_assert_null(json_get(r.report, "remote_ended"));
 	rig_done(&r);
 	LEAK_CHECK();
 }

@@ -17,7 +17,6 @@
 struct task {
 	const slu_host *host;
 	slu_run *run;
-	int polls;
 };
 
 static slu_rc task_open(const slu_host *host, slu_run *run, void *conn, void **out, slu_err *err)
@@ -171,25 +170,48 @@ const slu_task probe_task = {.size = sizeof(slu_task),
 
 /* ---- a task that works elsewhere ---- */
 
+/* option `do`: how the work elsewhere stands; without it, the first poll finds it ended */
 static slu_rc remote_submit(void *st, char *handle, size_t cap, slu_poll *p, slu_err *err)
 {
 	struct task *t = st;
+	const char *what = t->host->get_str(t->run, "do");
 
-	(void)err;
-	snprintf(handle, cap, "job-%s", t->host->attempt(t->run)->ledger_key);
-	p->next_poll_ms = 1;
+	if (probe_is(what, "unreachable"))
+		return probe_fail(err, SLU_E_TRANSIENT, "X", "nobody there");
+	if (!probe_is(what, "no-handle"))
+		snprintf(handle, cap, "job-%s", t->host->attempt(t->run)->ledger_key);
+	p->next_poll_ms = 7;
 	return SLU_OK;
 }
 
 static slu_rc remote_poll(void *st, const char *handle, slu_poll *p, slu_err *err)
 {
 	struct task *t = st;
+	const char *what = t->host->get_str(t->run, "do");
+
+	probe_say(t->host, t->run, handle);
+	if (probe_is(what, "unreachable"))
+		return probe_fail(err, SLU_E_TRANSIENT, "X", "nobody there");
+	if (probe_is(what, "gone"))
+		return probe_fail(err, SLU_E_NOT_FOUND, "X", "no such job");
+	p->state = SLU_POLL_DONE;
+	if (probe_is(what, "runs"))
+		p->state = SLU_POLL_RUNNING;
+	if (probe_is(what, "fails")) {
+		p->state = SLU_POLL_FAILED;
+		probe_fail(err, SLU_E_DATA, "EXIT", "exit 3");
+	}
+	p->next_poll_ms = 9;
+	return SLU_OK;
+}
+
+static slu_rc remote_cancel(void *st, const char *handle, slu_err *err)
+{
+	struct task *t = st;
 
 	(void)handle;
-	(void)err;
-	p->state = ++t->polls >= 2 ? SLU_POLL_DONE : SLU_POLL_RUNNING;
-	p->next_poll_ms = 1;
-	return SLU_OK;
+	probe_say(t->host, t->run, "cancel_remote");
+	return probe_fail(err, SLU_E_TRANSIENT, "X", "not now");
 }
 
 const slu_task probe_remote = {.size = sizeof(slu_task),
@@ -197,4 +219,5 @@ const slu_task probe_remote = {.size = sizeof(slu_task),
     .open = task_open,
     .submit = remote_submit,
     .poll = remote_poll,
+    .cancel_remote = remote_cancel,
     .close = task_close};
