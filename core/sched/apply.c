@@ -35,6 +35,10 @@ static const op_fn op_table[OP_KIND_N] = {
     [OP_SENT] = op_sent,
     [OP_CONF] = op_conf,
     [OP_NOTIFY] = op_notify,
+    [OP_BACKFILL] = op_backfill,
+    [OP_BACKFILL_STATE] = op_backfill_state,
+    [OP_CURSOR_SET] = op_cursor_set,
+    [OP_NOTE] = op_note,
 };
 
 int sched_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,
@@ -50,6 +54,8 @@ int sched_apply(const struct view *v, struct sched_env *env, const struct op *op
 	}
 	tx_init(&x, v, env, now, r, effects);
 	rc = op_table[op->kind](&x, op);
+	if (rc == 0 && r->rc == 0)
+		rc = audit_op(&x, op);
 	rc = tx_done(&x, rc);
 	if (rc == 0 || rc == ERR_IO || rc == ERR_FULL)
 		return rc;

@@ -373,6 +373,7 @@ static void check_due_entry(struct checker *c, struct slice key)
 	struct run_rec r;
 	struct outbox_rec m;
 	struct step_rec st;
+	struct backfill_rec b;
 	struct key k;
 	bool ok = key_parse_due(key, &d) == 0;
 
@@ -394,6 +395,8 @@ static void check_due_entry(struct checker *c, struct slice key)
 		key_due_outbox(&k, m.next_at, m.endpoint_no);
 	else if (ok && d.kind == DUE_QUEUE_TIMEOUT && run_get(c->v, d.run, &r) == 0)
 		key_due_run(&k, r.queue_until, DUE_QUEUE_TIMEOUT, d.run);
+	else if (ok && d.kind == DUE_BACKFILL && backfill_get(c->v, d.run, &b) == 0)
+		key_due_run(&k, b.due_at, DUE_BACKFILL, d.run);
 	if (!ok || k.n != key.n || memcmp(k.b, key.p, key.n) != 0)
 		report(c, "table due: an entry of kind %d at %lld has nothing that it is for",
 		    (int)d.kind, (long long)d.at);
@@ -459,5 +462,9 @@ int check_store(const struct view *v, void (*problem)(void *arg, const char *tex
 	mem_free(c);
 	if (rc == 0)
 		rc = check_counts(&out);
+	if (rc == 0)
+		rc = check_backfills(&out);
+	if (rc == 0)
+		rc = check_audit(&out);
 	return rc != 0 ? rc : check_names(&out);
 }

@@ -15,4 +15,7 @@ int check_counts(struct check_out *o) CHECK_RESULT; /* table count against a rec
 int check_names(
     struct check_out *o) CHECK_RESULT; /* DAGs, listeners, schedules, data sets, events */
 
+int check_backfills(struct check_out *o) CHECK_RESULT;
+int check_audit(struct check_out *o) CHECK_RESULT; /* the chain of the records */
+
 #endif

@@ -42,7 +42,7 @@ static int log_version(struct tx *x, uint32_t ds_no, struct version_rec *ver)
 int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver)
 {
 	struct effect *e;
-	bool fresh = ver->changed || d->version == 0;
+	bool fresh = ver->changed || d->version == 0, kept = false;
 	int rc = 0;
 
 	ver->visible_at = x->now;
@@ -59,8 +59,13 @@ int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver
 		rc = dataset_put(x->v, d);
 	e = effect_add(x, EFFECT_DATASET, d->no);
 	e->state = fresh;
-	if (!x->run_open || !x->run.quiet)
-		VEC_ADD(&x->published, ((struct published){d->no, ver->version, ver->changed}));
+	if (x->run_open && (x->run.quiet || x->run.downstream == DOWNSTREAM_NONE))
+		return rc;
+	if (rc == 0 && x->run_open && x->run.backfill != 0)
+		rc = backfill_keep(x, d->no, ver, &kept);
+	if (!kept)
+		VEC_ADD(&x->published,
+		    ((struct published){d->no, ver->version, ver->changed, FOR_ALL, false}));
 	return rc;
 }
 

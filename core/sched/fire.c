@@ -14,6 +14,7 @@ struct fire {
 	struct dataset_rec ds;
 	struct version_rec ver;
 	struct event_rec *e;
+	int to; /* published.to */
 	/* the subscriber at hand */
 	struct dag_rec dag;
 	const struct plan *plan;
@@ -93,7 +94,7 @@ static int insert(struct tx *x, struct fire *f, const char *key, const struct tr
     const char *partition, uint64_t *ret_run)
 {
 	struct trigger_doc doc = {
-	    TRIGGER_DATASETS, f->t->name, f->events, f->n_events, partition, f->members};
+	    TRIGGER_DATASETS, f->t->name, f->events, f->n_events, partition, f->members, 0};
 	struct run_new n = {.dag = &f->dag,
 	    .plan = f->plan,
 	    .kind = TRIGGER_DATASETS,
@@ -337,7 +338,11 @@ static int fire_subscriber(struct tx *x, struct fire *f, const uint8_t *tail, si
 	if (rc != 0)
 		return rc;
 	f->t = plan_trigger_find(f->plan, trigger);
-	return f->t == NULL ? ERR_CORRUPT : fire_one(x, f);
+	if (f->t == NULL)
+		return ERR_CORRUPT;
+	if (f->to != FOR_ALL && (f->t->join != NULL) != (f->to == FOR_JOINS))
+		return 0;
+	return fire_one(x, f);
 }
 
 static int event_body(const struct fire *f, struct str *out)
@@ -360,7 +365,7 @@ static int fire_published(struct tx *x, const struct published *p)
 {
 	char source[PLAN_DATASET_MAX + 16];
 	struct event_rec e;
-	struct fire f = {.e = &e};
+	struct fire f = {.e = &e, .to = p->to};
 	struct view_walk w;
 	struct str body;
 	struct key k;
@@ -371,6 +376,8 @@ static int fire_published(struct tx *x, const struct published *p)
 	if (rc != 0)
 		return rc;
 	f.ver.changed = p->changed;
+	if (p->mixed)
+		f.ver.partition[0] = 0;
 	snprintf(source, sizeof(source), "dataset:%s", f.ds.name);
 	rc = event_begin(x, &e, source, "dataset.published", f.ver.partition);
 	key_init(&k);

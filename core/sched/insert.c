@@ -22,8 +22,7 @@ void run_identity(const char *dag, enum key_space space, const char *trigger, co
 	hash_id(out, parts, 4);
 }
 
-/* The newest revision of (space, trigger, key): ERR_NOT_FOUND where there is none. */
-static int newest_revision(struct tx *x, const struct run_new *n, struct run_rec *ret)
+int run_newest(struct tx *x, const struct run_new *n, struct run_rec *ret)
 {
 	struct view_walk w;
 	struct key k;
@@ -166,6 +165,8 @@ static void fill_run(struct tx *x, const struct run_new *n, uint64_t no, uint32_
 	r->queued_at = x->now;
 	r->started_at = r->ended_at = r->deadline_at = TIME_NONE;
 	r->event = n->event;
+	r->backfill = n->backfill;
+	r->downstream = n->downstream;
 }
 
 static int write_run(struct tx *x, const struct run_new *n)
@@ -193,7 +194,7 @@ static int find_same(struct tx *x, const struct run_new *n, uint32_t *ret_revisi
 	int rc = ERR_NOT_FOUND;
 
 	if (n->next_revision)
-		rc = newest_revision(x, n, &last);
+		rc = run_newest(x, n, &last);
 	if (rc != 0 && rc != ERR_NOT_FOUND)
 		return rc;
 	*ret_revision = rc == 0 ? last.revision + 1 : 0;

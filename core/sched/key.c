@@ -300,6 +300,21 @@ void key_listen(struct key *k, const char *kind, const char *name)
 	key_text0(k, name);
 }
 
+void key_backfill_run(struct key *k, uint64_t backfill, uint64_t run)
+{
+	key_init(k);
+	key_u64(k, backfill);
+	key_u64(k, run);
+}
+
+void key_backfill_part(struct key *k, uint64_t backfill, uint32_t ds_no, const char *partition)
+{
+	key_init(k);
+	key_u64(k, backfill);
+	key_u32(k, ds_no);
+	key_text(k, partition);
+}
+
 /* ---- reading back ---- */
 
 #define REF_BYTES 14u

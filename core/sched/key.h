@@ -56,7 +56,10 @@ void key_event_state(struct key *k, enum verdict v, uint64_t seq);   /* EVENT_ST
 void key_listen(
     struct key *k, const char *kind, const char *name); /* prefix; kind "hook" or "source" */
 void key_outbox(struct key *k, uint32_t endpoint_no, uint64_t seq);
-void key_due_outbox(struct key *k, wall_us at, uint32_t endpoint_no); /* the number as a u64 */
+void key_due_outbox(struct key *k, wall_us at, uint32_t endpoint_no);  /* the number as a u64 */
+void key_backfill_run(struct key *k, uint64_t backfill, uint64_t run); /* BACKFILL_RUN */
+void key_backfill_part(
+    struct key *k, uint64_t backfill, uint32_t ds_no, const char *partition); /* BACKFILL_PART */
 void key_due_ms_floor(wall_us at, uint64_t *ret_ms);
 
 /* Reading back: ERR_CORRUPT where the length is wrong. Step references stand in the last 14 bytes
@@ -69,7 +72,9 @@ struct due_key {
 	wall_us at; /* rounded up to ms: never before the instant itself */
 	enum due_kind kind;
 	struct step_ref step; /* DUE_RETRY, DUE_POLL */
-	uint64_t run; /* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint */
+	/* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint; DUE_BACKFILL:
+	 * its number */
+	uint64_t run;
 	uint32_t dag_no;	     /* DUE_CRON */
 	char trigger[PLAN_NAME_MAX]; /* DUE_CRON */
 };

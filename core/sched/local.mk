@@ -3,14 +3,21 @@ noinst_LTLIBRARIES += %D%/libsl-sched.la
 core_sched_libsl_sched_la_SOURCES = \
 	%D%/admin.c \
 	%D%/apply.c \
+	%D%/audit.c \
+	%D%/audit.h \
+	%D%/backfill.c \
+	%D%/backfill.h \
+	%D%/backfill_plan.c \
 	%D%/cancel.c \
 	%D%/check.c \
 	%D%/check.h \
+	%D%/check_backfill.c \
 	%D%/check_count.c \
 	%D%/check_name.c \
 	%D%/check_part.h \
 	%D%/codec.c \
 	%D%/codec.h \
+	%D%/cursor.c \
 	%D%/dataset.c \
 	%D%/dispatch.c \
 	%D%/event.c \

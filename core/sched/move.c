@@ -402,5 +402,5 @@ int run_move(struct tx *x, enum run_state to)
 	/* a mark that changes how an ended run ended tells nobody: a person made it */
 	if (rc == 0 && run_state_ended(to) && !run_state_ended(from))
 		rc = outbox_run(x, end_notice(to));
-	return rc;
+	return rc == 0 && r->backfill != 0 ? backfill_run_moved(x, from, to) : rc;
 }

@@ -30,10 +30,15 @@ enum op_kind {
 	OP_TOUCH, /* a data set updated from outside */
 	OP_TOKEN_ADD,
 	OP_TOKEN_REVOKE,
-	OP_CHUNK,  /* T4c: a published chunk (data issue) */
-	OP_SENT,   /* T5: an outbox row was sent or has to be tried again */
-	OP_CONF,   /* a new configuration: env->conf was replaced by the writer before this op */
-	OP_NOTIFY, /* a test message for an endpoint; or (no name) what waits is tried at once */
+	OP_CHUNK,    /* T4c: a published chunk (data issue) */
+	OP_SENT,     /* T5: an outbox row was sent or has to be tried again */
+	OP_CONF,     /* a new configuration: env->conf was replaced by the writer before this op */
+	OP_NOTIFY,   /* a test message for an endpoint; or (no name) what waits is tried at once */
+	OP_BACKFILL, /* a new backfill and its first runs */
+	OP_BACKFILL_STATE, /* pause, resume, cancel of one */
+	OP_CURSOR_SET,
+	OP_NOTE, /* something a person did beside the store (shutdown, reload, backup): audit only
+		  */
 	OP_KIND_N
 };
 
@@ -70,6 +75,7 @@ struct op {
 			const char *type, *subject;
 			wall_us time;
 			const struct json *body; /* parsed, borrowed by the op: freed with it */
+			const char *actor; /* who replayed it; NULL where it came from outside */
 		} event;
 		struct {				 /* OP_START */
 			const char *dag, *trigger, *key; /* trigger and key may be NULL */
@@ -87,6 +93,7 @@ struct op {
 			const struct op_file *files;
 			size_t n_files;
 			bool complete; /* these are all files: DAGs of no listed file are gone */
+			const char *actor; /* who applied; NULL: the daemon itself */
 		} plans;
 		struct { /* OP_OUTCOME */
 			struct step_ref step;
@@ -146,9 +153,10 @@ struct op {
 		struct {
 			struct token_rec rec;
 			uint8_t hash[HASH_SHA256_BYTES];
+			const char *actor;
 		} token_add;
 		struct {
-			const char *name;
+			const char *name, *actor;
 		} token_revoke;
 		struct { /* OP_SENT */
 			uint32_t endpoint_no;
@@ -162,6 +170,29 @@ struct op {
 			const char *endpoint; /* a test message; NULL: all that wait are due now */
 			const char *actor;
 		} notify;
+		struct {			   /* OP_BACKFILL */
+			const char *dag, *trigger; /* trigger NULL: the only time trigger */
+			const char *from, *to;	   /* a key of a period, or a time */
+			enum backfill_order order;
+			enum downstream downstream;
+			uint32_t max_parallel; /* 0: 1 */
+			bool reprocess;
+			const char *actor;
+		} backfill;
+		struct { /* OP_BACKFILL_STATE: RUNNING (resume), PAUSED or CANCELLED */
+			uint64_t no;
+			enum backfill_state to;
+			const char *actor;
+		} backfill_state;
+		struct {			       /* OP_CURSOR_SET */
+			const char *dag, *step, *item; /* item "" where the step has none */
+			const char *json;	       /* the cursor's text */
+			wall_us complete_through;
+			const char *actor;
+		} cursor_set;
+		struct { /* OP_NOTE */
+			const char *verb, *object, *detail, *actor;
+		} note;
 	} u;
 };
 
@@ -199,6 +230,7 @@ struct op_result {
 	uint32_t count;			/* runs cancelled, steps reopened, DAGs changed … */
 	uint8_t message[HASH_ID_BYTES]; /* OP_NOTIFY: the message that waits now */
 	bool gave_up;			/* OP_SENT: it will not be tried again */
+	uint64_t number;		/* OP_BACKFILL: of the backfill */
 	/* OP_PLANS: */
 	uint32_t added, changed, removed, same;
 };

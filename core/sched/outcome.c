@@ -82,21 +82,10 @@ static int put_cursor(struct tx *x, const struct step_rec *s, const struct repor
 {
 	const char *text = json_get_str(p->cursor, "json", NULL);
 	struct cursor_rec c = {x->run.no, s->token, time_of(p->cursor, "complete_us"), x->now};
-	struct key k;
-	uint8_t *buf;
-	size_t n, head;
-	int rc;
 
 	if (text == NULL)
 		return 0;
-	n = strlen(text);
-	buf = mem_alloc(RECORD_MAX + n);
-	head = cursor_encode(&c, buf);
-	memcpy(buf + head, text, n);
-	key_cursor(&k, x->run.dag, x->plan->steps[s->step].name, s->item_key);
-	rc = view_put(x->v, TABLE_CURSOR, k.b, k.n, buf, head + n);
-	mem_free(buf);
-	return rc;
+	return cursor_put(x->v, x->run.dag, x->plan->steps[s->step].name, s->item_key, &c, text);
 }
 
 /* Versions read: the position moves on, never back; the run keeps its range for a rerun. */

@@ -15,7 +15,7 @@
 
 static bool stands_aside(const struct run_rec *r)
 {
-	return r->trigger == TRIGGER_BACKFILL || r->cancel;
+	return r->trigger == TRIGGER_BACKFILL || r->backfill != 0 || r->cancel;
 }
 
 /* Calls fn for each queued run of the DAG, first in line first, until it says otherwise than 0. */

@@ -48,6 +48,26 @@ const char *notice_name(enum notice n)
 	return (unsigned)n < NOTICE_N ? names[n] : "?";
 }
 
+const char *backfill_state_name(enum backfill_state s)
+{
+	static const char *const names[] = {
+	    "running", "paused", "succeeded", "failed", "cancelled"};
+
+	return (unsigned)s < BACKFILL_STATE_N ? names[s] : "?";
+}
+
+const char *backfill_order_name(enum backfill_order o)
+{
+	return o == BACKFILL_NEWEST ? "newest" : "oldest";
+}
+
+const char *downstream_name(enum downstream d)
+{
+	static const char *const names[] = {"each", "once", "none"};
+
+	return (unsigned)d < DOWNSTREAM_N ? names[d] : "?";
+}
+
 bool run_state_ended(enum run_state s)
 {
 	return s >= RUN_SUCCEEDED;
@@ -296,3 +316,46 @@ static const struct field endpoint_fields[] = {
     TEXT(endpoint_rec, error),
 };
 CODEC(endpoint, endpoint_rec, 1)
+static const struct field backfill_fields[] = {
+    AT(backfill_rec, no, F_U64, 8),
+    AT(backfill_rec, dag_no, F_U32, 4),
+    TEXT(backfill_rec, dag),
+    TEXT(backfill_rec, trigger),
+    TEXT(backfill_rec, from_text),
+    TEXT(backfill_rec, to_text),
+    AT(backfill_rec, from, F_U64, 8),
+    AT(backfill_rec, to, F_U64, 8),
+    AT(backfill_rec, next, F_U64, 8),
+    AT(backfill_rec, counted, F_U64, 8),
+    AT(backfill_rec, due_at, F_U64, 8),
+    AT(backfill_rec, order, F_ENUM, BACKFILL_ORDER_N),
+    AT(backfill_rec, state, F_ENUM, BACKFILL_STATE_N),
+    AT(backfill_rec, downstream, F_ENUM, DOWNSTREAM_N),
+    AT(backfill_rec, reprocess, F_BOOL, 1),
+    AT(backfill_rec, max_parallel, F_U32, 4),
+    AT(backfill_rec, total, F_U64, 8),
+    AT(backfill_rec, passed, F_U64, 8),
+    AT(backfill_rec, existing, F_U64, 8),
+    AT(backfill_rec, rejected, F_U64, 8),
+    AT(backfill_rec, taken, F_U64, 8),
+    AT(backfill_rec, open, F_U64, 8),
+    AT(backfill_rec, succeeded, F_U64, 8),
+    AT(backfill_rec, failed, F_U64, 8),
+    AT(backfill_rec, cancelled, F_U64, 8),
+    AT(backfill_rec, created_at, F_U64, 8),
+    AT(backfill_rec, ended_at, F_U64, 8),
+    TEXT(backfill_rec, actor),
+    TEXT(backfill_rec, message),
+};
+CODEC(backfill, backfill_rec, 1)
+
+static const struct field audit_fields[] = {
+    AT(audit_rec, seq, F_U64, 8),
+    AT(audit_rec, at, F_U64, 8),
+    TEXT(audit_rec, actor),
+    TEXT(audit_rec, verb),
+    TEXT(audit_rec, object),
+    TEXT(audit_rec, detail),
+    BYTES(audit_rec, prev),
+};
+CODEC(audit, audit_rec, 1)

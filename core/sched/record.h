@@ -13,6 +13,7 @@
 #include "core/sched/view.h"
 
 #define MESSAGE_MAX 512
+#define ACTOR_MAX 96	/* "unix:1000", "token:NAME" */
 #define RECORD_MAX 4096 /* bytes: no encoded record is longer, its tail (body, JSON) apart */
 
 /* rerun and backfill --downstream: each publication starts its subscribers as ever (each), or once
@@ -233,6 +234,57 @@ struct token_rec {
 	wall_us created_at, last_used_at;
 };
 
+enum backfill_order { BACKFILL_OLDEST, BACKFILL_NEWEST, BACKFILL_ORDER_N };
+enum backfill_state {
+	BACKFILL_RUNNING,
+	BACKFILL_PAUSED,
+	BACKFILL_SUCCEEDED,
+	BACKFILL_FAILED,
+	BACKFILL_CANCELLED,
+	BACKFILL_STATE_N
+};
+const char *backfill_state_name(enum backfill_state s);
+const char *backfill_order_name(enum backfill_order o);
+const char *downstream_name(enum downstream d);
+struct backfill_rec {
+	uint64_t no;
+	uint32_t dag_no;
+	char dag[PLAN_NAME_MAX];
+	char trigger[PLAN_NAME_MAX];
+	char from_text[48], to_text[48]; /* as given */
+	wall_us from, to;		 /* logical times, both inclusive */
+	/* Walked so far: the next target lies at or after it (newest: at or before it); TIME_NONE:
+	 * none is left. */
+	wall_us next;
+	wall_us counted; /* targets from here on are not in `total` yet; TIME_NONE: all are */
+	wall_us due_at;	 /* its due entry, TIME_NONE where it has none */
+	enum backfill_order order;
+	enum backfill_state state;
+	enum downstream downstream;
+	bool reprocess;
+	uint32_t max_parallel;
+	/* Targets. passed = existing + rejected + taken + open + succeeded + failed + cancelled;
+	 * open is recounted by fsck; runs that ended may have been dropped by age since. */
+	uint64_t total, passed;
+	uint64_t existing; /* had a run that was kept */
+	uint64_t rejected; /* the trigger's params are no good */
+	uint64_t taken;	   /* runs that a later backfill runs again */
+	uint64_t open, succeeded, failed, cancelled;
+	wall_us created_at, ended_at;
+	char actor[ACTOR_MAX];
+	char message[MESSAGE_MAX];
+};
+
+struct audit_rec {
+	uint64_t seq;
+	wall_us at;
+	char actor[ACTOR_MAX];	  /* "unix:1000", "token:ci", "signal" */
+	char verb[32];		  /* "start", "cancel" … (core/sched/audit.c) */
+	char object[MESSAGE_MAX]; /* what it was done to: DAG, run, data set, token … */
+	char detail[MESSAGE_MAX];
+	uint8_t prev[HASH_SHA256_BYTES]; /* of the encoded record before; zeroes for the first */
+};
+
 struct idempotency_rec {
 	uint64_t run, event;
 };
@@ -315,6 +367,8 @@ RECORD_CODEC(token, token_rec)
 RECORD_CODEC(idempotency, idempotency_rec)
 RECORD_CODEC(outbox, outbox_rec)
 RECORD_CODEC(endpoint, endpoint_rec)
+RECORD_CODEC(backfill, backfill_rec)
+RECORD_CODEC(audit, audit_rec)
 #undef RECORD_CODEC
 
 #endif

@@ -352,6 +352,22 @@ int cursor_get(const struct view *v, const char *dag, const char *step, const ch
 	return rc != 0 ? rc : cursor_decode(s, ret, ret_json != NULL ? ret_json : &rest);
 }
 
+int cursor_put(const struct view *v, const char *dag, const char *step, const char *item,
+    const struct cursor_rec *r, const char *json)
+{
+	size_t n = strlen(json);
+	uint8_t *buf = mem_alloc(RECORD_MAX + n);
+	size_t head = cursor_encode(r, buf);
+	struct key k;
+	int rc;
+
+	memcpy(buf + head, json, n);
+	key_cursor(&k, dag, step, item);
+	rc = put(v, TABLE_CURSOR, &k, buf, head + n);
+	mem_free(buf);
+	return rc;
+}
+
 int token_get(const struct view *v, const uint8_t hash[HASH_SHA256_BYTES], struct token_rec *ret)
 {
 	struct slice s;
@@ -426,6 +442,37 @@ int outbox_put(const struct view *v, const struct outbox_rec *r, const void *dat
 	rc = put(v, TABLE_OUTBOX, &k, value, head + n);
 	mem_free(value);
 	return rc;
+}
+
+int backfill_get(const struct view *v, uint64_t no, struct backfill_rec *ret)
+{
+	struct slice s;
+	struct key k;
+	int rc;
+
+	key_run(&k, no);
+	rc = get(v, TABLE_BACKFILL, &k, &s);
+	return rc != 0 ? rc : backfill_decode(s, ret, NULL);
+}
+
+int backfill_put(const struct view *v, const struct backfill_rec *r)
+{
+	uint8_t buf[RECORD_MAX];
+	struct key k;
+
+	key_run(&k, r->no);
+	return put(v, TABLE_BACKFILL, &k, buf, backfill_encode(r, buf));
+}
+
+int audit_get(const struct view *v, uint64_t seq, struct audit_rec *ret)
+{
+	struct slice s;
+	struct key k;
+	int rc;
+
+	key_run(&k, seq);
+	rc = get(v, TABLE_AUDIT, &k, &s);
+	return rc != 0 ? rc : audit_decode(s, ret, NULL);
 }
 
 /* ---- counters ---- */

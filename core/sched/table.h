@@ -62,6 +62,8 @@ int join_get(const struct view *v, uint32_t dag_no, const char *trigger, const c
     struct join_rec *ret) CHECK_RESULT;
 int cursor_get(const struct view *v, const char *dag, const char *step, const char *item,
     struct cursor_rec *ret, struct slice *ret_json) CHECK_RESULT;
+int cursor_put(const struct view *v, const char *dag, const char *step, const char *item,
+    const struct cursor_rec *r, const char *json) CHECK_RESULT;
 int token_get(const struct view *v, const uint8_t hash[HASH_SHA256_BYTES],
     struct token_rec *ret) CHECK_RESULT;
 
@@ -74,6 +76,9 @@ int outbox_get(const struct view *v, uint32_t endpoint_no, uint64_t seq, struct 
     struct slice *ret_data) CHECK_RESULT;
 int outbox_put(
     const struct view *v, const struct outbox_rec *r, const void *data, size_t n) CHECK_RESULT;
+int backfill_get(const struct view *v, uint64_t no, struct backfill_rec *ret) CHECK_RESULT;
+int backfill_put(const struct view *v, const struct backfill_rec *r) CHECK_RESULT;
+int audit_get(const struct view *v, uint64_t seq, struct audit_rec *ret) CHECK_RESULT;
 
 /* Counters of table count; a missing one is 0. */
 int count_get(const struct view *v, const char *name, uint64_t *ret) CHECK_RESULT;
@@ -99,5 +104,7 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_NEXT_AUDIT "next_audit"
 #define META_NEXT_ENDPOINT "next_endpoint"
 #define META_NEXT_OUTBOX "next_outbox"
+#define META_AUDIT_HEAD "audit_head" /* 32 bytes: hash of the newest audit record */
+#define META_NEXT_BACKFILL "next_backfill"
 
 #endif

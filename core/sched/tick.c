@@ -121,7 +121,7 @@ static int tick_params(const struct plan *plan, const struct plan_trigger *t,
 static int tick_run(struct tx *x, const struct dag_rec *d, const struct plan *plan,
     const struct plan_trigger *t, wall_us at, struct event_rec *e)
 {
-	struct trigger_doc doc = {t->kind, t->name, &e->seq, 1, NULL, NULL};
+	struct trigger_doc doc = {t->kind, t->name, &e->seq, 1, NULL, NULL, 0};
 	struct run_new n = {.dag = d,
 	    .plan = plan,
 	    .kind = t->kind,
@@ -268,6 +268,8 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_outbox(x, due);
 	case DUE_QUEUE_TIMEOUT:
 		return due_queue_timeout(x, due);
+	case DUE_BACKFILL:
+		return backfill_due(x, due->run);
 	default:
 		return ERR_CORRUPT; /* nothing of this release writes the others */
 	}

@@ -76,6 +76,10 @@ void trigger_doc_write(const struct trigger_doc *d, struct str *out)
 	jw_array(&w);
 	jw_end_array(&w);
 	jw_kstr(&w, "partition", d->partition);
+	if (d->backfill != 0) {
+		jw_key(&w, "backfill");
+		jw_u64_text(&w, d->backfill);
+	}
 	if (d->datasets != NULL) {
 		jw_key(&w, "datasets");
 		jw_json(&w, d->datasets);

@@ -19,12 +19,18 @@ void tx_init(struct tx *x, const struct view *v, struct sched_env *env, wall_us 
 
 static int finish(struct tx *x)
 {
-	int rc = flow_settle(x);
+	int rc;
 
-	if (rc == 0)
-		rc = dataset_fire(x);
-	if (rc == 0)
-		rc = flow_pump(x);
+	/* a run that ends makes the next of its backfill, which may end at once as well */
+	do {
+		rc = flow_settle(x);
+		if (rc == 0)
+			rc = dataset_fire(x);
+		if (rc == 0)
+			rc = backfill_settle(x);
+		if (rc == 0)
+			rc = flow_pump(x);
+	} while (rc == 0 && x->backfills.n + x->published.n > 0);
 	if (rc == 0)
 		rc = run_close(x);
 	if (rc == 0 && x->slots_dirty)
@@ -40,6 +46,7 @@ int tx_done(struct tx *x, int rc)
 		rc = finish(x);
 	VEC_DONE(&x->pump);
 	VEC_DONE(&x->published);
+	VEC_DONE(&x->backfills);
 	return rc;
 }
 

@@ -16,6 +16,10 @@ struct published { /* a version, for the triggers that follow it */
 	uint32_t ds_no;
 	uint64_t version;
 	bool changed;
+	/* Told by a backfill at its end, where many partitions became one publication: to triggers
+	 * that join by partition (each partition), or to the others (once, without partition). */
+	enum { FOR_ALL, FOR_JOINS, FOR_OTHERS } to;
+	bool mixed; /* of more partitions than one: it has none in particular */
 };
 
 struct tx {
@@ -41,6 +45,8 @@ struct tx {
 	bool slots_known, slots_dirty, due_changed;
 	VEC(uint32_t) pump; /* DAGs in which a queued run may start */
 	VEC(struct published) published;
+	VEC(uint64_t) backfills; /* to go on: a run of theirs ended */
+	uint32_t backfilled;	 /* runs made for backfills in this transaction */
 };
 
 /* ---- tx.c ---- */
@@ -125,12 +131,16 @@ struct run_new {
 	const char *doc; /* RUN_DOC_TRIGGER */
 	const char *const *only;
 	size_t n_only;
+	uint64_t backfill; /* that makes it; 0 */
+	enum downstream downstream;
 };
 /* *ret_existed: the same cause has a run already: *ret_run is that one. *ret_run 0: `overlap: skip`
  * did not let it be made; event_skipped says so. */
 int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed);
 /* Whether run_insert would not make it: for those who must know before they write. */
 int run_refused(struct tx *x, const struct run_new *n, bool *ret, struct run_rec *ret_by);
+/* The newest revision of (space, trigger, key): ERR_NOT_FOUND where there is none. */
+int run_newest(struct tx *x, const struct run_new *n, struct run_rec *ret);
 void result_add_run(struct tx *x, uint64_t run);
 void run_identity(const char *dag, enum key_space space, const char *trigger, const char *key,
     uint32_t revision, uint8_t out[HASH_ID_BYTES]);
@@ -157,6 +167,7 @@ struct trigger_doc { /* what RUN_DOC_TRIGGER says */
 	size_t n_events;
 	const char *partition;	     /* NULL: null */
 	const struct json *datasets; /* or NULL */
+	uint64_t backfill;	     /* 0: none */
 };
 void trigger_doc_write(const struct trigger_doc *d, struct str *out);
 
@@ -212,6 +223,18 @@ int late_arm(struct tx *x);    /* the open run was queued: its due entry for lat
 int late_disarm(struct tx *x); /* it started or ended */
 int due_late(struct tx *x, const struct due_key *due);
 int due_outbox(struct tx *x, const struct due_key *due);
+/* ---- backfill.c ---- */
+/* The open run, which belongs to a backfill, has moved. */
+int backfill_run_moved(struct tx *x, enum run_state from, enum run_state to);
+int backfill_settle(struct tx *x);	     /* the next runs of those in x->backfills */
+int backfill_due(struct tx *x, uint64_t no); /* DUE_BACKFILL */
+/* The open run publishes under `downstream once` of a backfill that has not ended: kept for its
+ * end. *ret: it was. */
+int backfill_keep(struct tx *x, uint32_t ds_no, const struct version_rec *ver, bool *ret);
+
+/* ---- audit.c ---- */
+/* Writes what a person did with an op that succeeded; nothing where it changed nothing. */
+int audit_op(struct tx *x, const struct op *op);
 
 /* ---- remote.c: work elsewhere ---- */
 struct report;
@@ -247,5 +270,9 @@ int op_token_revoke(struct tx *x, const struct op *op);
 int op_conf(struct tx *x, const struct op *op);
 int op_sent(struct tx *x, const struct op *op);
 int op_notify(struct tx *x, const struct op *op);
+int op_backfill(struct tx *x, const struct op *op);
+int op_backfill_state(struct tx *x, const struct op *op);
+int op_cursor_set(struct tx *x, const struct op *op);
+int op_note(struct tx *x, const struct op *op);
 
 #endif

@@ -59,12 +59,15 @@
 	X(OUTBOX, "outbox")	      /* endpoint u32, seq u64 -> outbox_rec, data as JSON */      \
 	X(TOKEN, "token")	      /* sha256 of the token -> token_rec */                       \
 	X(TOKEN_NAME, "token_name")   /* name -> sha256 */                                         \
-	X(AUDIT, "audit")	      /* seq u64 -> actor, verb, object, previous hash */          \
+	X(AUDIT, "audit")	      /* seq u64 -> audit_rec, with the hash of the one before */  \
 	X(BACKFILL, "backfill")	      /* u64 -> backfill_rec */                                    \
 	X(IDEMPOTENCY, "idempotency") /* H128(Idempotency-Key) -> idempotency_rec */               \
 	X(LISTEN, "listen") /* "hook:NAME" or "source:NAME", 0, dag_no, trigger name: who listens  \
 			     */                                                                    \
-	X(ENDPOINT, "endpoint") /* name under notify: -> endpoint_rec */
+	X(ENDPOINT, "endpoint")		  /* name under notify: -> endpoint_rec */                 \
+	X(BACKFILL_RUN, "backfill_run")	  /* backfill u64, run_no -> nothing: its runs */          \
+	X(BACKFILL_PART, "backfill_part") /* backfill u64, ds_no, partition -> version u64:        \
+					     published, told at its end (downstream once) */
 
 enum table {
 #define TABLE_ENUM(id, name) TABLE_##id,
