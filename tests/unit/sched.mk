@@ -5,6 +5,8 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/memview.c tests/unit/memview.h \
 	tests/unit/sched_rig.c tests/unit/sched_rig.h \
 	tests/unit/test_sched_acts.c \
+	tests/unit/test_sched_audit.c \
+	tests/unit/test_sched_backfill.c \
 	tests/unit/test_sched_apply.c \
 	tests/unit/test_sched_check.c \
 	tests/unit/test_sched_event.c \

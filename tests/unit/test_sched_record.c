@@ -37,6 +37,8 @@ KIND(join, join_rec)
 KIND(cursor, cursor_rec)
 KIND(token, token_rec)
 KIND(idempotency, idempotency_rec)
+KIND(backfill, backfill_rec)
+KIND(audit, audit_rec)
 KIND(outbox, outbox_rec)
 KIND(endpoint, endpoint_rec)
 #define ROW(n, type)                                                                               \
@@ -47,7 +49,8 @@ static const struct kind kinds[] = {ROW(dag, dag_rec), ROW(file, file_rec), ROW(
     ROW(dedupe, dedupe_rec), ROW(run, run_rec), ROW(step, step_rec), ROW(schedule, sched_rec),
     ROW(dataset, dataset_rec), ROW(version, version_rec), ROW(join, join_rec),
     ROW(cursor, cursor_rec), ROW(token, token_rec), ROW(idempotency, idempotency_rec),
-    ROW(outbox, outbox_rec), ROW(endpoint, endpoint_rec)};
+    ROW(outbox, outbox_rec), ROW(endpoint, endpoint_rec), ROW(backfill, backfill_rec),
+    ROW(audit, audit_rec)};
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 Test(sched_record, run_and_step_survive_a_round_trip)
@@ -188,7 +191,8 @@ Test(sched_record, layout_is_frozen)
 	} frozen[] = {{"dag", 1, 52}, {"file", 1, 60}, {"event", 1, 49}, {"dedupe", 1, 33},
 	    {"run", 2, 193}, {"step", 3, 170}, {"schedule", 1, 49}, {"dataset", 1, 33},
 	    {"version", 1, 66}, {"join", 1, 31}, {"cursor", 1, 33}, {"token", 1, 25},
-	    {"idempotency", 1, 17}, {"outbox", 1, 63}, {"endpoint", 1, 58}};
+	    {"idempotency", 1, 17}, {"outbox", 1, 63}, {"endpoint", 1, 58}, {"backfill", 1, 161},
+	    {"audit", 1, 57}};
 
 	for (size_t k = 0; k < N_KINDS; k++) {
 		void *rec = mem_zalloc(kinds[k].size);
