@@ -10,8 +10,8 @@ core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/life.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/once.c \
-	%D%/poolconn.c %D%/poolconn.h \
-	%D%/poollink.c %D%/poollink.h \
+	%D%/poolconn.c %D%/poolconn.h %D%/poolint.h \
+	%D%/poollink.c %D%/poollink.h %D%/poolsend.c %D%/poolstart.c %D%/pooltake.c \
 	%D%/scan.c %D%/scan.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/serve.c \
