@@ -12,7 +12,7 @@ core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/once.c \
 	%D%/poolconn.c %D%/poolconn.h %D%/poolint.h \
 	%D%/poollink.c %D%/poollink.h %D%/poolsend.c %D%/poolstart.c %D%/pooltake.c \
-	%D%/scan.c %D%/scan.h \
+	%D%/scan.c %D%/scan.h %D%/sd.c %D%/sd.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/serve.c \
 	%D%/signal.c \

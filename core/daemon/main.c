@@ -17,10 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef SL_VERSION
-#define SL_VERSION "0.1.0"
-#endif
-
 extern char **environ;
 
 enum action { ACTION_SERVE, ACTION_CHECK, ACTION_ONCE, ACTION_FSCK, ACTION_LATER };
@@ -157,9 +153,9 @@ static int take_option(struct options *o, int c, const char *value)
 		return EXIT_CODE_OK;
 	case OPT_VERSION:
 #ifdef SL_FAULT_INJECTION
-		puts("sluiced " SL_VERSION " fault-injection");
+		puts("sluiced " PACKAGE_VERSION " fault-injection");
 #else
-		puts("sluiced " SL_VERSION);
+		puts("sluiced " PACKAGE_VERSION);
 #endif
 		return EXIT_CODE_OK;
 	default:

@@ -19,6 +19,7 @@ struct instance {
 	uint64_t id, gen;
 	enum instance_state state;
 	bool retired, refused, up_told;
+	bool older; /* not of this daemon's release: to be retired */
 	struct pool_conn *conn; /* owned */
 	struct event *timer;	/* owned: probe, or silence after HELLO */
 	unsigned probe_ms;
@@ -36,7 +37,7 @@ struct system_job {
 
 struct pool_link {
 	struct pool_link_options o;
-	char *state, *run_user;	    /* owned; o points here */
+	char *state, *run_user, *starter; /* owned; o points here */
 	struct instance *instances; /* owned list */
 	struct system_job *jobs;    /* owned list */
 	uint64_t next_gen, next_system;
@@ -60,6 +61,8 @@ void pool_submit(struct pool_link *p, struct writer_op *op);
 void pool_submit_down(struct instance *i);
 
 /* ---- pooltake.c ---- */
+/* Retires an older instance that had to wait until another one was gone. */
+void pool_retire_older(struct pool_link *p);
 void pool_take_frame(void *arg, const struct frame *f, const char *payload, size_t n);
 
 /* ---- poolstart.c ---- */

@@ -165,6 +165,7 @@ static void instance_free(struct instance *i)
 static void gone_stored(void *arg, const struct op_result *r)
 {
 	struct instance *i = arg;
+	struct pool_link *p = i->link;
 
 	if (r->rc != 0) {
 		log_error("the death of a pool could not be stored: %s", r->err.text);
@@ -172,8 +173,9 @@ static void gone_stored(void *arg, const struct op_result *r)
 		probe_later(i);
 		return;
 	}
-	link_forget(i->link->o.state, i->id);
+	link_forget(p->o.state, i->id);
 	instance_free(i);
+	pool_retire_older(p);
 }
 
 static void judge(struct instance *i, bool clean)
@@ -243,7 +245,9 @@ struct pool_link *pool_link_new(const struct pool_link_options *o)
 	p->state = mem_strdup(o->state); /* a reload frees the configuration that they came from */
 	p->run_user = o->run_user ? mem_strdup(o->run_user) : NULL;
 	p->o.state = p->state;
+	p->starter = o->starter ? mem_strdup(o->starter) : NULL;
 	p->o.run_user = p->run_user;
+	p->o.starter = p->starter;
 	p->ready_fd = -1;
 	p->start_ms = START_FIRST_MS;
 	p->start_timer = evtimer_new(o->loop->base, on_pool_start_timer, p);
@@ -267,6 +271,7 @@ void pool_link_free(struct pool_link *p)
 	event_free(p->start_timer);
 	mem_free(p->state);
 	mem_free(p->run_user);
+	mem_free(p->starter);
 	mem_free(p);
 }
 
@@ -348,10 +353,10 @@ bool pool_link_is_settling(const struct pool_link *p)
 		if (i->state != INST_UP)
 			return true;
 	}
-	return p->starting != 0;
+	return p->ready_fd >= 0;
 }
 
 bool pool_link_has_live(const struct pool_link *p)
 {
-	return p->instances != NULL || p->starting != 0;
+	return p->instances != NULL || p->ready_fd >= 0;
 }

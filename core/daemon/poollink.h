@@ -16,7 +16,9 @@ struct pool_link_options {
 	const uint8_t *uuid;  /* 16 bytes; borrowed */
 	uint32_t epoch;
 	bool once;    /* the pool ends with this daemon */
-	bool managed; /* somebody else starts pools (systemd): none is started here */
+	/* Who starts pools. NULL: this daemon; else each connection to this socket makes the
+	 * service manager start one, which answers with its id; "": nobody. Copied. */
+	const char *starter;
 	void *arg;
 	int (*submit)(void *arg, struct writer_op *take); /* writer_submit */
 	void (*on_progress)(void *arg, const struct step_ref *step, const char *json, size_t n);

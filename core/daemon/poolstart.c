@@ -1,5 +1,5 @@
-/* poolstart.c: starts a pool where none takes work, later and later when that fails. Owner: struct
- * pool_link, loop thread. */
+/* poolstart.c: starts a pool where none takes work, by itself or by the service manager, later and
+ * later when that fails. Owner: struct pool_link, loop thread. */
 #define LOG_AT "daemon"
 #include "core/daemon/poolint.h"
 
@@ -8,13 +8,15 @@
 #include "core/pool/link.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define START_LAST_MS 30000
 
 static bool start_is_wanted(const struct pool_link *p)
 {
-	if (p->closing || p->o.managed || p->starting || evtimer_pending(p->start_timer, NULL))
+	if (p->closing || str_eq(p->o.starter, "") || p->ready_fd >= 0 || evtimer_pending(p->start_timer, NULL))
 		return false;
 	for (const struct instance *i = p->instances; i; i = i->next) {
 		if (i->state < INST_DOWN && !i->retired && !i->refused)
@@ -58,14 +60,39 @@ static void on_pool_ready(evutil_socket_t fd, short what, void *arg)
 		pool_instance_connect(pool_instance_add(p, id));
 }
 
+/* The service manager starts a pool for each connection to its socket; the connection is that
+ * pool's ready descriptor. */
+static int ask_starter(struct pool_link *p, struct err *err)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!str_copy(to.sun_path, sizeof(to.sun_path), p->o.starter))
+		return err_set(err, ERR_CONFIG, "SLUICE_POOL_STARTER: the path is too long");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0) {
+		err_errno(err, ERR_UNREACHABLE, errno,
+		    "no pool can be asked for at %s: is sluice-pool.socket started?", to.sun_path);
+		io_close(&fd);
+		return ERR_UNREACHABLE;
+	}
+	p->ready_fd = fd;
+	return 0;
+}
+
 void pool_start_wanted(struct pool_link *p)
 {
 	struct link_start how = {p->o.state, p->o.run_user, p->o.once};
 	struct err err = {0};
+	int rc;
 
 	if (!start_is_wanted(p))
 		return;
-	if (link_start(&how, &p->starting, &p->ready_fd, &err) != 0) {
+	if (p->o.starter)
+		rc = ask_starter(p, &err);
+	else
+		rc = link_start(&how, &p->starting, &p->ready_fd, &err);
+	if (rc != 0) {
 		log_error("%s", err.text);
 		start_failed(p);
 		return;

@@ -99,7 +99,49 @@ static void probe_others(struct pool_link *p)
 	}
 }
 
-static void take_end(struct instance *i, const struct frame *f)
+/* A pool of another release finishes what it has while one of this release takes the new work. At
+ * most two instances: with one being retired already, this one goes on taking work until that one
+ * is gone. */
+static bool may_retire(const struct instance *i)
+{
+	if (!i->older || i->retired || i->link->o.once || i->link->closing)
+		return false;
+	for (const struct instance *other = i->link->instances; other; other = other->next) {
+		if (other != i && other->retired && other->conn)
+			return false;
+	}
+	return true;
+}
+
+static void note_version(struct instance *i, const char *who, size_t n)
+{
+	size_t at = sizeof(uint64_t), len = sizeof(PACKAGE_VERSION) - 1;
+
+	i->older = n != at + len || memcmp(who + at, PACKAGE_VERSION, len) != 0;
+	if (!may_retire(i))
+		return;
+	log_info("pool %016llx is of release %.*s, this is " PACKAGE_VERSION
+		 ": it finishes what it has",
+	    (unsigned long long)i->id, n > at ? (int)(n - at) : 7, n > at ? who + at : "unknown");
+	i->retired = true; /* before OP_POOL_UP tells it: nothing is dispatched there any more */
+	pool_link_retire(i->link, i->id);
+}
+
+void pool_retire_older(struct pool_link *p)
+{
+	for (struct instance *i = p->instances; i; i = i->next) {
+		if (i->state != INST_UP || !may_retire(i))
+			continue;
+		log_info("pool %016llx is retired now", (unsigned long long)i->id);
+		i->retired = true;
+		pool_submit_down(i);
+		pool_link_retire(p, i->id);
+		pool_start_wanted(p);
+		return;
+	}
+}
+
+static void take_end(struct instance *i, const struct frame *f, const char *who, size_t who_n)
 {
 	struct writer_op *op;
 	struct up_arena *a;
@@ -116,6 +158,7 @@ static void take_end(struct instance *i, const struct frame *f)
 	}
 	i->retired = retired;
 	i->state = INST_UP;
+	note_version(i, who, who_n);
 	i->refused = false;
 	event_del(i->timer);
 	a = MEM_NEW(struct up_arena);
@@ -160,7 +203,7 @@ void pool_take_frame(void *arg, const struct frame *f, const char *payload, size
 		take_outcome(i, f, payload, n);
 		return;
 	case FRAME_END:
-		take_end(i, f);
+		take_end(i, f, payload, n);
 		return;
 	case FRAME_PROGRESS:
 		if (i->link->o.on_progress)

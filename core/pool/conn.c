@@ -64,6 +64,17 @@ static void fill_head(
 	h->token = a->key.token;
 }
 
+/* Who speaks: the instance, and the release that it is of, by which a newer daemon knows that it is
+ * to be retired. */
+static int send_end(const struct mailbox *m, int fd, const struct frame *h)
+{
+	char who[sizeof(m->instance) + sizeof(PACKAGE_VERSION) - 1];
+
+	memcpy(who, &m->instance, sizeof(m->instance));
+	memcpy(who + sizeof(m->instance), PACKAGE_VERSION, sizeof(PACKAGE_VERSION) - 1);
+	return frame_send(fd, h, who, sizeof(who), NULL, 0, NULL);
+}
+
 static int send_item(struct mailbox *m, const struct out_item *item)
 {
 	const struct attempt *a = item->attempt;
@@ -74,8 +85,7 @@ static int send_item(struct mailbox *m, const struct out_item *item)
 	case FRAME_END:
 		h.flags = m->retired ? FRAME_RETIRED : 0;
 		h.code = m->n_running;
-		return frame_send(
-		    m->daemon->fd, &h, &m->instance, sizeof(m->instance), NULL, 0, NULL);
+		return send_end(m, m->daemon->fd, &h);
 	case FRAME_OUT:
 	case FRAME_SYSTEM_OUT:
 		h.code = a->code;
@@ -221,8 +231,7 @@ static void take_shutdown(struct conn *c, uint32_t code)
 	fill_head(m, &h, FRAME_END, NULL);
 	h.flags = FRAME_RETIRED;
 	h.code = m->n_running;
-	if (c != m->daemon &&
-	    frame_send(c->fd, &h, &m->instance, sizeof(m->instance), NULL, 0, NULL) != 0)
+	if (c != m->daemon && send_end(m, c->fd, &h) != 0)
 		log_debug("the receipt of a shutdown did not arrive");
 	m->ops.changed(m->ctx);
 }

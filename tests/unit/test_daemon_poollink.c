@@ -88,7 +88,7 @@ static void fake_make(struct fake *f)
 	static const uint8_t uuid[16] = "0123456789abcdef";
 	struct pool_link_options o = {.uuid = uuid,
 	    .epoch = 7,
-	    .managed = true,
+	    .starter = "",
 	    .arg = f,
 	    .submit = take_op,
 	    .on_change = on_change};
@@ -172,9 +172,18 @@ static void say(struct fake *f, uint16_t type, uint64_t run, uint64_t token, uin
 {
 	struct frame head = {
 	    .type = type, .run = run, .token = token, .flags = flags, .instance = INSTANCE};
-	const char *payload = type == FRAME_OUT ? "{\"class\":\"ok\"}" : "";
+	const char *payload = type == FRAME_OUT	  ? "{\"class\":\"ok\"}"
+			      : type == FRAME_END ? "instance" PACKAGE_VERSION
+						  : "";
 
 	cr_assert_eq(frame_send(f->conn, &head, payload, strlen(payload), NULL, 0, NULL), 0);
+}
+
+static void say_end_of(struct fake *f, const char *who)
+{
+	struct frame head = {.type = FRAME_END, .instance = INSTANCE};
+
+	cr_assert_eq(frame_send(f->conn, &head, who, strlen(who), NULL, 0, NULL), 0);
 }
 
 static struct writer_op *op_of(struct fake *f, size_t i, enum op_kind kind)
@@ -450,5 +459,32 @@ Test(daemon_poollink, system_jobs_are_answered_once_or_fail_with_the_pool)
 	cr_assert_eq(two.calls, 1);
 	cr_assert_eq(two.rc, ERR_CLOSED);
 	fake_remove(&f);
+	LEAK_CHECK();
+}
+
+Test(daemon_poollink, a_pool_of_another_release_is_retired_before_anything_is_given_to_it)
+{
+	static const char *const others[] = {"instance", "instance0.0.9", "instance" PACKAGE_VERSION "1"};
+	struct frame head;
+	struct str payload;
+	struct fake f;
+	int extra = 0;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		fake_make(&f);
+		accept_hello(&f);
+		say(&f, FRAME_RUN, 10, 100, 0);
+		say_end_of(&f, others[i]);
+		cr_assert(wait_ops(&f, 1));
+		cr_assert(op_of(&f, 0, OP_POOL_UP)->op.u.pool_up.retired, "%s", others[i]);
+		cr_assert_eq(f.ops.v[0]->op.u.pool_up.n_seen, 1, "what it has is adopted");
+		answer(&f, 0, 0);
+		cr_assert(!pool_link_is_up(f.link));
+		str_init(&payload, 1024);
+		cr_assert_eq(frame_recv(f.conn, &head, &payload, NULL, 0, &extra, NULL), 0);
+		cr_assert_eq(head.type, FRAME_RETIRE);
+		str_done(&payload);
+		fake_remove(&f);
+	}
 	LEAK_CHECK();
 }
