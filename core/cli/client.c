@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REPLY_MAX (64u << 20)
 
@@ -53,10 +54,34 @@ static int use_url(struct client *c, const char *url, struct err *err)
 	return 0;
 }
 
+/* A wrong sluice.yaml must not keep anybody from the daemon that runs with the one before it. */
+static int use_default_socket(struct client *c, const struct cli *cli, struct err *err)
+{
+	char *file = cli_config_path(cli), *dir = file ? io_path_dir(file) : NULL;
+	char *path = dir ? io_path_join(dir, "state/sluice.sock") : NULL;
+	struct err why = *err;
+	struct str url;
+	int rc = path && access(path, F_OK) == 0 ? 0 : ERR_NOT_FOUND;
+	if (rc == 0) {
+		str_init(&url, 8192);
+		str_addf(&url, "unix:%s", path);
+		rc = use_url(c, str_peek(&url), err);
+		str_done(&url);
+		cli_error(0, "%s\nsluice: asking the daemon at %s, which has the file before it",
+		    why.text, path);
+	}
+	mem_free(file);
+	mem_free(dir);
+	mem_free(path);
+	return rc;
+}
+
 static int use_config(struct client *c, const struct cli *cli, struct err *err)
 {
 	struct json *conf = NULL;
 	int rc = cli_config_load(cli, &conf, err);
+	if (rc == ERR_CONFIG && use_default_socket(c, cli, err) == 0)
+		return 0;
 	if (rc)
 		return rc;
 	struct str url;

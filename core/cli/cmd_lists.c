@@ -28,6 +28,35 @@ static void print_more(const struct json *page)
 
 /* ---- dags ---- */
 
+static void print_note(const struct cli *cli, const char *what, const char *why)
+{
+	struct str b;
+	str_init(&b, 1 << 16);
+	text_paint(cli, &b, PAINT_BAD, "!");
+	str_addf(&b, " %s\n    %s", what, why);
+	puts(str_peek(&b));
+	str_done(&b);
+}
+
+/* A DAG whose file does not compile any more, and where. */
+static void print_broken(const struct cli *cli, const struct json *d)
+{
+	const struct json *e = json_first(json_get(d, "errors"));
+	struct str what, why;
+	if (!str_eq(json_get_str(d, "state", ""), "broken"))
+		return;
+	str_init(&what, 1024);
+	str_init(&why, 1 << 16);
+	str_addf(&what,
+	    "%s: its last good plan runs; its file does not compile:", json_get_str(d, "dag", ""));
+	str_addf(&why, "%s:%lld:%lld: %s", json_get_str(d, "file", ""),
+	    (long long)json_get_i64(e, "line", 1), (long long)json_get_i64(e, "column", 1),
+	    json_get_str(e, "message", "see: sluice plan"));
+	print_note(cli, str_peek(&what), str_peek(&why));
+	str_done(&what);
+	str_done(&why);
+}
+
 static int run_dags(struct cli *cli, const struct args *a)
 {
 	static const struct table_column columns[] = {
@@ -53,6 +82,11 @@ static int run_dags(struct cli *cli, const struct args *a)
 		table_cell(t, json_get_str(d, "file", ""));
 	}
 	table_print(t, cli, "no DAGs; put files into the DAG folder and run: sluice apply");
+	for (const struct json *d = json_first(json_get(page, "dags")); d; d = json_next(d))
+		print_broken(cli, d);
+	if (json_get_str(page, "configuration_error", NULL))
+		print_note(cli, "the old configuration is in force",
+		    json_get_str(page, "configuration_error", ""));
 	print_more(page);
 	json_free(page);
 	return rc;

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/daemon/daemon.h"
+#include "core/daemon/planview.h"
 #include "core/daemon/scan.h"
 #include "core/pool/frame.h"
 #include "core/sched/table.h"
@@ -30,7 +31,8 @@
 
 struct request {
 	bool apply;
-	char *single; /* owned: one file, else the folder */
+	char *single;	   /* owned: one file, else the folder */
+	struct conf *conf; /* owned: what a plan is made with, NULL: what is in force */
 	compile_done done;
 	void *arg;
 	struct request *next;
@@ -59,6 +61,7 @@ struct compile {
 	struct scan scan;
 	char *dir; /* owned */
 	uint8_t signature[HASH_SHA256_BYTES];
+	uint64_t compiled;   /* files so far, of all requests */
 	VEC(size_t) changed; /* indexes into scan.files */
 	VEC(char *) gone;    /* owned paths of the store's files that vanished */
 	VEC(struct chunk *) chunks;
@@ -67,9 +70,7 @@ struct compile {
 	struct err err;
 	bool trim;	     /* memory of a large request is still to be given back */
 	struct plans *plans; /* owned until submitted */
-	struct json *add, *change, *remove, *errors;
-	struct json *present; /* object: DAGs of the files that were compiled now */
-	uint64_t same;
+	struct plan_view view;
 };
 
 static void advance(struct compile *c);
@@ -124,18 +125,13 @@ static void work_clear(struct compile *c)
 	err_clear(&c->err);
 	plans_free(c->plans);
 	c->plans = NULL;
-	json_free(c->add);
-	json_free(c->change);
-	json_free(c->remove);
-	json_free(c->errors);
-	json_free(c->present);
-	c->add = c->change = c->remove = c->errors = c->present = NULL;
-	c->same = 0;
+	plan_view_done(&c->view);
 }
 
 static void request_free(struct request *r)
 {
 	mem_free(r->single);
+	conf_free(r->conf);
 	mem_free(r);
 }
 
@@ -152,6 +148,11 @@ void compile_free(struct compile *c)
 	mem_free(c);
 }
 
+uint64_t compile_count(const struct compile *c)
+{
+	return c->compiled;
+}
+
 bool compile_is_done(const struct compile *c)
 {
 	return c->done_once;
@@ -164,34 +165,17 @@ static void answer(struct compile *c, int rc, const struct err *err)
 	struct request *r = c->head;
 	struct err copy = {0}; /* err may be c's own, which is cleared below */
 	struct str text;
-	struct jw w;
 
 	if (err)
 		copy = *err;
 	str_init(&text, REPLY_MAX);
-	jw_init(&w, &text);
-	jw_object(&w);
-	jw_key(&w, "add");
-	jw_json(&w, c->add);
-	jw_key(&w, "change");
-	jw_json(&w, c->change);
-	jw_key(&w, "remove");
-	jw_array(&w);
-	for (const struct json *d = json_first(c->remove); d; d = json_next(d)) {
-		if (!json_get(c->present, json_str(d, ""))) /* else it moved to another file */
-			jw_json(&w, d);
-	}
-	jw_end_array(&w);
-	jw_ki64(&w, "same", (int64_t)c->same);
-	jw_key(&w, "errors");
-	jw_json(&w, c->errors);
-	jw_end_object(&w);
+	plan_view_print(&c->view, &text);
 	if (r->apply) /* also when the folder cannot be read: then no file of it can */
 		c->done_once = true;
 	if (rc != 0)
 		log_error("DAG files: %s", copy.text);
-	else if (json_len(c->errors) && !c->d->once) /* once prints them */
-		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->errors));
+	else if (json_len(c->view.errors) && !c->d->once) /* once prints them */
+		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->view.errors));
 	c->trim = c->changed.n > CHUNK;
 	work_clear(c);
 	c->head = r->next;
@@ -274,41 +258,6 @@ static void finish(struct compile *c)
 
 /* ---- results ---- */
 
-static void add_errors(struct compile *c, const struct json *report, const char *path)
-{
-	const char *name = strrchr(c->dir, '/');
-	struct json *e;
-	struct str shown; /* "dags/a.yaml", as a person would name it */
-
-	str_init(&shown, 8192);
-	str_addf(&shown, "%s/%s", name ? name + 1 : c->dir, path);
-	for (const struct json *at = json_first(json_get(report, "errors")); at;
-	     at = json_next(at)) {
-		e = json_dup(at);
-		json_put(e, "path", json_new_str(str_peek(&shown)));
-		json_push(c->errors, e);
-	}
-	str_done(&shown);
-}
-
-static void add_dag(struct compile *c, const char *dag, const char *plan, size_t n)
-{
-	const struct view *v = store_read_begin(c->d->own_read);
-	uint8_t sha[HASH_SHA256_BYTES];
-	struct dag_rec r;
-	int rc = v ? dag_get_named(v, dag, &r) : ERR_IO;
-
-	store_read_end(c->d->own_read);
-	json_put(c->present, dag, json_new_bool(true));
-	hash_sha256(plan, n, sha);
-	if (rc != 0 || r.state == DAG_GONE || !r.has_plan)
-		json_push(c->add, json_new_str(dag));
-	else if (memcmp(r.plan, sha, sizeof(sha)) != 0)
-		json_push(c->change, json_new_str(dag));
-	else
-		c->same++;
-}
-
 static void take_failure(struct compile *c, const struct scan_file *f, const char *code,
     const char *why, const char *hint);
 
@@ -342,6 +291,29 @@ static bool is_taken(struct compile *c, const struct scan_file *f, const char *d
 	return true;
 }
 
+static void compare_dag(struct compile *c, const struct scan_file *f, const struct op_file *out,
+    const struct json *report)
+{
+	const struct view *v = store_read_begin(c->d->own_read);
+
+	plan_view_dag(&c->view, v, out->rec.dag, f->path, out->plan, out->plan_n, report);
+	store_read_end(c->d->own_read);
+}
+
+static void report_print(const struct json *file, struct str *out)
+{
+	struct json *report;
+
+	if (json_len(json_get(file, "inputs")) == 0) {
+		json_print(json_get(file, "report"), out);
+		return;
+	}
+	report = json_dup(json_get(file, "report"));
+	scan_inputs_put(report, json_get(file, "inputs"));
+	json_print(report, out);
+	json_free(report);
+}
+
 /* One object of the compiler's answer. */
 static void take_file(struct compile *c, const struct scan_file *f, const struct json *j)
 {
@@ -364,14 +336,14 @@ static void take_file(struct compile *c, const struct scan_file *f, const struct
 	if (out.rec.ok)
 		str_copy(out.rec.dag, sizeof(out.rec.dag), json_get_str(j, "dag", ""));
 	str_init(&text, REPLY_MAX);
-	json_print(json_get(j, "report"), &text);
+	report_print(j, &text);
 	out.report = plans_text(c->plans, str_take(&text));
 	if (out.rec.ok) {
 		out.plan = plans_text(c->plans, mem_strdup(plan));
 		out.plan_n = strlen(plan);
-		add_dag(c, out.rec.dag, out.plan, out.plan_n);
+		compare_dag(c, f, &out, json_get(j, "report"));
 	}
-	add_errors(c, json_get(j, "report"), f->path);
+	plan_view_errors(&c->view, c->dir, f->path, json_get(j, "report"));
 	VEC_ADD(&c->plans->files, out);
 }
 
@@ -432,6 +404,11 @@ static void chunk_failed(struct compile *c, struct chunk *k, const char *why)
 	}
 }
 
+static const struct conf *conf_of(const struct compile *c)
+{
+	return c->head->conf ? c->head->conf : c->d->conf;
+}
+
 static char *catalog_path(const struct compile *c)
 {
 	return io_path_join(c->d->conf->state_dir, "plugins.json");
@@ -465,6 +442,7 @@ static void chunk_take(struct compile *c, struct chunk *k, const struct json *re
 		take_catalog(c, json_get(reply, "catalog"));
 	for (; at; at = json_next(at), i++)
 		take_file(c, &c->scan.files.v[c->changed.v[k->first + i]], at);
+	c->compiled += k->n;
 	chunk_end(c, k);
 }
 
@@ -494,7 +472,7 @@ static void on_compiled(void *arg, int rc, const char *report, size_t n)
 
 static void job_write(struct compile *c, const struct chunk *k, struct str *out)
 {
-	const struct conf *conf = c->d->conf;
+	const struct conf *conf = conf_of(c);
 	char *path;
 	struct jw w;
 
@@ -581,7 +559,8 @@ static enum found look_at(struct compile *c, const struct view *v, const struct 
 	if (file_get(v, f->path, &rec, &report) != 0)
 		return FOUND_CHANGED;
 	if (rec.size != f->size || rec.mtime_ns != f->mtime_ns || rec.inode != f->inode ||
-	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0)
+	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0 ||
+	    !scan_inputs_same(report.p, report.n))
 		return FOUND_CHANGED;
 	return rec.ok ? FOUND_SAME : FOUND_BROKEN;
 }
@@ -596,7 +575,7 @@ static void add_old_errors(struct compile *c, const struct view *v, const struct
 	if (file_get(v, f->path, &rec, &report) != 0 ||
 	    json_parse(report.p, report.n, REPLY_MAX, &j, NULL) != 0)
 		return;
-	add_errors(c, j, f->path);
+	plan_view_errors(&c->view, c->dir, f->path, j);
 	json_free(j);
 }
 
@@ -616,7 +595,7 @@ static void find_gone(struct compile *c, const struct view *v)
 		}
 		VEC_ADD(&c->gone, path);
 		if (file_get(v, path, &rec, &report) == 0 && rec.dag[0])
-			json_push(c->remove, json_new_str(rec.dag));
+			plan_view_gone(&c->view, rec.dag, path);
 	}
 }
 
@@ -636,7 +615,7 @@ static int find_changes(struct compile *c, struct err *err)
 		else if (found == FOUND_BROKEN)
 			VEC_ADD(&broken, i);
 		else
-			c->same++;
+			c->view.same++;
 	}
 	find_gone(c, v);
 	/* What was wrong may have been another file: the broken ones get another chance with it. */
@@ -681,19 +660,15 @@ static int start(struct compile *c, struct request *r, struct err *err)
 	const char *name;
 	int rc;
 
-	c->add = json_new_array();
-	c->change = json_new_array();
-	c->remove = json_new_array();
-	c->errors = json_new_array();
-	c->present = json_new_object();
+	plan_view_init(&c->view);
 	c->plans = MEM_NEW(struct plans);
-	scan_signature(c->d->conf, c->signature);
+	scan_signature(conf_of(c), c->signature);
 	if (r->single) {
 		c->dir = io_path_dir(r->single);
 		name = strrchr(r->single, '/');
 		rc = scan_add(&c->scan, c->dir, name ? name + 1 : r->single, err);
 	} else {
-		c->dir = mem_strdup(c->d->conf->dags_dir ? c->d->conf->dags_dir : ".");
+		c->dir = mem_strdup(conf_of(c)->dags_dir ? conf_of(c)->dags_dir : ".");
 		rc = scan_folder(&c->scan, c->dir, err);
 	}
 	return rc == 0 ? find_changes(c, err) : rc;
@@ -744,6 +719,14 @@ void compile_folder(struct compile *c, bool apply, compile_done done, void *arg)
 	struct request *r = MEM_NEW(struct request);
 
 	*r = (struct request){.apply = apply, .done = done, .arg = arg};
+	enqueue(c, r);
+}
+
+void compile_plan(struct compile *c, struct conf *conf, compile_done done, void *arg)
+{
+	struct request *r = MEM_NEW(struct request);
+
+	*r = (struct request){.conf = conf, .done = done, .arg = arg};
 	enqueue(c, r);
 }
 

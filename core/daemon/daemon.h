@@ -6,6 +6,8 @@
 #include "core/daemon/job.h"
 #include "core/daemon/loop.h"
 #include "core/daemon/poollink.h"
+#include "core/daemon/reload.h"
+#include "core/daemon/sd.h"
 #include "core/daemon/secret.h"
 #include "core/store/store.h"
 
@@ -27,6 +29,7 @@ int exit_code_of(int rc);
 
 struct http;
 struct due_timer;
+struct watch;
 struct signals;
 
 enum stop_kind { STOP_LEAVE, STOP_DRAIN, STOP_CANCEL };
@@ -46,7 +49,10 @@ struct daemon {
 	struct due_timer *timer;
 	struct signals *signals;
 	struct compile *compile;
-	struct http *http; /* NULL with --once */
+	struct reload *reload;
+	struct watch *watching; /* NULL with --once */
+	struct sd *sd;		/* set by main, before the first thread */
+	struct http *http;	/* NULL with --once */
 	bool once;
 	bool stopping;
 	enum stop_kind stop_kind;
@@ -82,6 +88,12 @@ void on_batch_effects(void *arg, const struct effect *v, size_t n);
 int due_timer_new(struct daemon *d, struct due_timer **ret, struct err *err) CHECK_RESULT;
 void due_timer_free(struct due_timer *t);
 void due_timer_arm(struct due_timer *t); /* reads the first due instant */
+
+/* ---- watch.c: the DAG folder, where sluice.yaml says watch: true ---- */
+struct watch *watch_new(struct daemon *d);
+void watch_free(struct watch *w);
+bool watch_is_on(const struct watch *w);
+void watch_conf(struct watch *w); /* another configuration: begin, go elsewhere or end */
 
 /* ---- signal.c ---- */
 struct signals *signals_new(struct daemon *d);

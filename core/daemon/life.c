@@ -93,6 +93,8 @@ static void on_pool_change(void *arg)
 
 	if (d->compile)
 		compile_pool_changed(d->compile);
+	if (d->reload)
+		reload_pool_changed(d->reload);
 }
 
 static int open_store(struct daemon *d, struct err *err)
@@ -132,6 +134,7 @@ static int open_pools(struct daemon *d, struct err *err)
 	    .uuid = store_uuid(d->store),
 	    .epoch = store_epoch(d->store),
 	    .once = d->once,
+	    .starter = d->once ? NULL : sd_pool_starter(d->sd),
 	    .arg = d,
 	    .submit = daemon_submit,
 	    .on_progress = on_progress,
@@ -168,12 +171,18 @@ int daemon_open(struct daemon *d, bool once, struct err *err)
 	if (rc != 0)
 		return rc;
 	d->compile = compile_new(d);
+	d->reload = reload_new(d);
 	if (!once) {
+		d->watching = watch_new(d);
 		compile_folder(d->compile, true, NULL, NULL);
 		admin_token_take(d);
 		rc = serve_open(d, err);
 	}
 	due_timer_arm(d->timer);
+	if (rc == 0 && !once) {
+		sd_watchdog(d->sd, &d->loop);
+		sd_notify(d->sd, "READY=1");
+	}
 	return rc;
 }
 
@@ -200,6 +209,8 @@ void daemon_close(struct daemon *d)
 	if (d->http)
 		http_free(d->http);
 	d->http = NULL;
+	watch_free(d->watching);
+	reload_free(d->reload);
 	compile_free(d->compile);
 	due_timer_free(d->timer);
 	pool_link_free(d->pools);
@@ -271,6 +282,7 @@ void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
 
 	d->stopping = true;
 	d->stop_kind = kind;
+	sd_notify(d->sd, "STOPPING=1");
 	if (kind == STOP_LEAVE || !d->pools) {
 		loop_stop(&d->loop);
 		return;
@@ -287,84 +299,21 @@ void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
 
 /* ---- reload ---- */
 
-static int may_replace(const struct conf *was, const struct conf *is, struct err *err)
-{
-	if (!str_eq(was->state_dir, is->state_dir) || !str_eq(was->unix_path, is->unix_path) ||
-	    !str_eq(was->listen, is->listen) || !str_eq(was->deployment, is->deployment) ||
-	    !str_eq(was->run_user, is->run_user))
-		return err_set(err, ERR_CONFIG,
-		    "state, deployment, run_user and http addresses change only with a restart");
-	return 0;
-}
-
-static int reload_take(struct daemon *d, struct conf *conf, struct err *err)
-{
-	int rc = may_replace(d->conf, conf, err);
-
-	if (rc == 0 && d->http)
-		rc = http_conf(d->http, conf, err);
-	if (rc != 0)
-		return rc;
-	rc = writer_set_conf(d->writer, conf);
-	if (rc != 0) {
-		if (d->http && http_conf(d->http, d->conf, NULL) != 0)
-			log_error("hooks keep the refused configuration until the next reload");
-		return err_set(err, rc, "the store does not take it: %s", err_text(rc));
-	}
-	d->conf = conf; /* the old one is freed when the writer has let go of it */
-	job_builder_conf(d->jobs, conf);
-	compile_folder(d->compile, true, NULL, NULL);
-	return 0;
-}
-
-static void on_conf_compiled(void *arg, int rc, const char *report, size_t n)
+static void on_reloaded(void *arg, const struct json *result, struct conf *planned)
 {
 	struct daemon *d = arg;
-	struct conf *conf = NULL;
-	struct json *j = NULL;
-	struct err err = {0};
 
-	loop_enter(&d->loop, "reload");
-	if (rc != 0)
-		rc = err_set(&err, rc, "the compiler died");
-	if (rc == 0)
-		rc = json_parse(report, n, FRAME_PAYLOAD_MAX, &j, &err);
-	if (rc == 0 && !json_get(j, "state"))
-		rc = conf_report_error(j, d->conf->file, &err);
-	json_free(j);
-	if (rc == 0)
-		rc = conf_parse(report, n, &conf, &err);
-	if (rc == 0)
-		rc = reload_take(d, conf, &err);
-	if (rc == 0) {
-		log_info("configuration reloaded");
-		return;
-	}
-	conf_free(conf);
-	log_error("the old configuration stays: %s", err.text);
+	(void)result, (void)planned;
+	sd_notify(d->sd, "READY=1");
+	compile_folder(d->compile, true, NULL, NULL);
+	watch_conf(d->watching);
 }
 
 void daemon_reload(struct daemon *d)
 {
-	static const char note[] =
-	    "{\"slug\":\"configuration\",\"lane\":\"system\",\"key\":\"system\",\"log\":\"\","
-	    "\"deadline_ms\":"
-	    "30000,\"grace_ms\":1000,\"fresh\":false,\"keep\":false,\"needs\":0,\"masks\":[]}";
-	struct str job;
-	struct jw w;
-
-	log_info("reading the configuration again");
-	str_init(&job, 65536);
-	jw_init(&w, &job);
-	jw_object(&w);
-	jw_ki64(&w, "v", 1);
-	jw_kstr(&w, "kind", "compile_config");
-	jw_kstr(&w, "file", d->conf->file);
-	jw_end_object(&w);
-	if (pool_link_system(d->pools, note, str_peek(&job), job.len, on_conf_compiled, d) != 0)
-		log_error("the old configuration stays: there is no pool to compile the new one; "
-			  "send HUP again");
-	str_done(&job);
+	log_info("reading configuration and DAG files again");
+	sd_reloading(d->sd);
+	reload_ask(d->reload, true, on_reloaded, d);
 }
 
 bool daemon_is_ready(const struct daemon *d, struct str *why)

@@ -12,11 +12,14 @@ core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/once.c \
 	%D%/poolconn.c %D%/poolconn.h %D%/poolint.h \
 	%D%/poollink.c %D%/poollink.h %D%/poolsend.c %D%/poolstart.c %D%/pooltake.c \
+	%D%/planview.c %D%/planview.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/scan.c %D%/scan.h %D%/sd.c %D%/sd.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/serve.c \
 	%D%/signal.c \
-	%D%/timer.c
+	%D%/timer.c \
+	%D%/watch.c
 core_daemon_libsl_daemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 core_daemon_libsl_daemon_la_LIBADD = $(EVENT_LIBS)
 

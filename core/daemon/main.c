@@ -222,8 +222,6 @@ static bool env_is_kept(const char *entry)
 	    "LOGNAME=",
 	    "SLUICE_BUILD_DIR=",
 	    "CREDENTIALS_DIRECTORY=",
-	    "NOTIFY_SOCKET=",
-	    "LISTEN_",
 	    "ASAN_OPTIONS=",
 	    "LSAN_OPTIONS=",
 	    "UBSAN_OPTIONS=",
@@ -328,6 +326,7 @@ int main(int argc, char **argv)
 	d = MEM_NEW(struct daemon);
 	d->secrets = secret_cache_new();
 	config = config_path(&o);
+	d->sd = sd_new();
 	env_scrub();
 	if (o.action == ACTION_ONCE) {
 		o.once.config = config;
@@ -337,6 +336,7 @@ int main(int argc, char **argv)
 	}
 	free(config);
 	secret_cache_free(d->secrets);
+	sd_free(d->sd);
 	mem_free(d);
 	VEC_DONE(&o.params);
 	VEC_DONE(&o.only);

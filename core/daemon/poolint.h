@@ -19,7 +19,7 @@ struct instance {
 	uint64_t id, gen;
 	enum instance_state state;
 	bool retired, refused, up_told;
-	bool older; /* not of this daemon's release: to be retired */
+	bool older;		/* not of this daemon's release: to be retired */
 	struct pool_conn *conn; /* owned */
 	struct event *timer;	/* owned: probe, or silence after HELLO */
 	unsigned probe_ms;
@@ -38,8 +38,8 @@ struct system_job {
 struct pool_link {
 	struct pool_link_options o;
 	char *state, *run_user, *starter; /* owned; o points here */
-	struct instance *instances; /* owned list */
-	struct system_job *jobs;    /* owned list */
+	struct instance *instances;	  /* owned list */
+	struct system_job *jobs;	  /* owned list */
 	uint64_t next_gen, next_system;
 	pid_t starting; /* a pool that we started and that does not listen yet, 0 */
 	int ready_fd;

@@ -6,11 +6,12 @@
  * connection has a generation, so that a job of an older one is never sent. Owner: struct
  * pool_link, loop thread. */
 #define LOG_AT "daemon"
-#include "core/daemon/poolint.h"
+#include "core/daemon/poollink.h"
 
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/daemon/poolint.h"
 #include "core/pool/link.h"
 
 #include <string.h>

@@ -15,7 +15,7 @@ struct pool_link_options {
 	const char *run_user; /* or NULL; copied */
 	const uint8_t *uuid;  /* 16 bytes; borrowed */
 	uint32_t epoch;
-	bool once;    /* the pool ends with this daemon */
+	bool once; /* the pool ends with this daemon */
 	/* Who starts pools. NULL: this daemon; else each connection to this socket makes the
 	 * service manager start one, which answers with its id; "": nobody. Copied. */
 	const char *starter;

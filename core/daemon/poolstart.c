@@ -16,7 +16,8 @@
 
 static bool start_is_wanted(const struct pool_link *p)
 {
-	if (p->closing || str_eq(p->o.starter, "") || p->ready_fd >= 0 || evtimer_pending(p->start_timer, NULL))
+	if (p->closing || str_eq(p->o.starter, "") || p->ready_fd >= 0 ||
+	    evtimer_pending(p->start_timer, NULL))
 		return false;
 	for (const struct instance *i = p->instances; i; i = i->next) {
 		if (i->state < INST_DOWN && !i->retired && !i->refused)

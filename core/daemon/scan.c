@@ -3,6 +3,7 @@
 #define LOG_AT "daemon"
 #include "core/daemon/scan.h"
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
@@ -16,6 +17,9 @@
 #include <sys/stat.h>
 
 #define DEPTH_MAX 8
+#define REPORT_MAX (16u << 20)
+#define RACY_S 2
+#define LOOK 4 /* numbers by which a file is known: size, inode, seconds, nanoseconds */
 #define FILES_MAX 100000
 #define PATH_LEN_MAX 255 /* dag_rec.file */
 
@@ -132,17 +136,25 @@ const struct scan_file *scan_find(const struct scan *s, const char *path)
 	return NULL;
 }
 
-static void hash_stat(struct hash *h, const char *path)
+/* Zeros where there is no such file. */
+static void look(const char *path, int64_t what[LOOK])
 {
 	struct stat st;
-	int64_t what[4] = {0};
 
-	if (stat(path, &st) == 0) {
-		what[0] = st.st_size;
-		what[1] = (int64_t)st.st_ino;
-		what[2] = st.st_mtim.tv_sec;
-		what[3] = st.st_mtim.tv_nsec;
-	}
+	memset(what, 0, LOOK * sizeof(*what));
+	if (stat(path, &st) != 0)
+		return;
+	what[0] = st.st_size;
+	what[1] = (int64_t)st.st_ino;
+	what[2] = st.st_mtim.tv_sec;
+	what[3] = st.st_mtim.tv_nsec;
+}
+
+static void hash_stat(struct hash *h, const char *path)
+{
+	int64_t what[LOOK];
+
+	look(path, what);
 	hash_add_text(h, path);
 	hash_add(h, what, sizeof(what));
 }
@@ -178,4 +190,43 @@ void scan_signature(const struct conf *conf, uint8_t out[HASH_SHA256_BYTES])
 	for (const struct json *d = json_first(conf->plugin_dirs); d; d = json_next(d))
 		hash_folder(h, json_str(d, ""));
 	hash_end(h, out);
+}
+
+void scan_inputs_put(struct json *report, const struct json *paths)
+{
+	struct json *all = json_new_object(), *one;
+	int64_t what[LOOK];
+
+	for (const struct json *p = json_first(paths); p; p = json_next(p)) {
+		look(json_str(p, ""), what);
+		/* Changed just now: another change might look the same. */
+		if (what[2] + RACY_S > clock_wall() / US_PER_S)
+			what[3] = -1;
+		one = json_new_array();
+		for (size_t i = 0; i < LOOK; i++)
+			json_push(one, json_new_i64(what[i]));
+		json_put(all, json_str(p, ""), one);
+	}
+	json_put(report, "inputs", all);
+}
+
+bool scan_inputs_same(const char *report, size_t n)
+{
+	static const char member[] = "\"inputs\":{";
+	const struct json *p;
+	int64_t what[LOOK];
+	struct json *j;
+	bool same = true;
+
+	if (!memmem(report, n, member, sizeof(member) - 1)) /* 10,000 reports are not parsed */
+		return true;
+	if (json_parse(report, n, REPORT_MAX, &j, NULL) != 0)
+		return false;
+	for (p = json_first(json_get(j, "inputs")); same && p; p = json_next(p)) {
+		look(json_key(p), what);
+		for (size_t i = 0; i < LOOK; i++)
+			same = same && json_i64(json_at(p, i), -2) == what[i];
+	}
+	json_free(j);
+	return same;
 }

@@ -97,8 +97,7 @@ int sd_listen(struct sd *s, struct http *h, bool *ret_unix, bool *ret_tcp, struc
 	for (; rc == 0 && fd < end; fd++) {
 		n = sizeof(domain);
 		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0)
-			rc = err_set(
-			    err, ERR_CONFIG, "LISTEN_FDS: descriptor %d is no socket", fd);
+			rc = err_set(err, ERR_CONFIG, "LISTEN_FDS: descriptor %d is no socket", fd);
 		else
 			rc = http_listen_fd(h, fd, err);
 		if (rc == 0 && domain == AF_UNIX)
@@ -137,8 +136,7 @@ void sd_reloading(const struct sd *s)
 {
 	char text[64];
 
-	snprintf(
-	    text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono());
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono());
 	sd_notify(s, text);
 }
 

@@ -8,11 +8,15 @@
 #include "core/base/mem.h"
 #include "core/http/http.h"
 #include "core/http/metrics.h"
+#include "core/sched/table.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CATALOG_MAX (8u << 20)
+#define BROKEN_MAX 100
+#define ANSWER_MAX (16u << 20)
 
 static const struct view *serve_view_begin(void *arg)
 {
@@ -49,16 +53,55 @@ static bool serve_ready(void *arg, struct str *why)
 }
 
 struct plan_answer {
+	struct daemon *d;
+	bool apply;
 	http_answer answer;
 	void *arg;
+	struct json *conf; /* owned: what became of sluice.yaml */
 };
+
+/* The DAG files' answer, and in it what became of sluice.yaml; what is wrong there is an error like
+ * any other. */
+static void plan_join(struct plan_answer *a, const char *json, struct str *out)
+{
+	struct json *j = NULL, *errors = json_new_array();
+
+	if (json_parse(json, strlen(json), ANSWER_MAX, &j, NULL) != 0)
+		j = json_new_object();
+	if (json_is(json_get(a->conf, "error"), JSON_OBJECT))
+		json_push(errors, json_dup(json_get(a->conf, "error")));
+	for (const struct json *e = json_first(json_get(j, "errors")); e; e = json_next(e))
+		json_push(errors, json_dup(e));
+	json_put(j, "errors", errors);
+	json_remove(a->conf, "error");
+	json_put(j, "configuration", a->conf);
+	json_print(j, out);
+	json_free(j);
+}
 
 static void on_plan_done(void *arg, int rc, const struct err *err, const char *json)
 {
 	struct plan_answer *a = arg;
+	struct str text;
 
-	a->answer(a->arg, rc, err, json);
+	str_init(&text, ANSWER_MAX);
+	plan_join(a, json, &text);
+	a->answer(a->arg, rc, err, str_peek(&text));
+	str_done(&text);
 	mem_free(a);
+}
+
+static void on_plan_conf(void *arg, const struct json *result, struct conf *planned)
+{
+	struct plan_answer *a = arg;
+
+	a->conf = json_dup(result);
+	if (a->apply) {
+		watch_conf(a->d->watching);
+		compile_folder(a->d->compile, true, on_plan_done, a);
+	} else {
+		compile_plan(a->d->compile, planned, on_plan_done, a);
+	}
 }
 
 static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_arg, struct err *err)
@@ -69,8 +112,8 @@ static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_ar
 	if (d->stopping)
 		return err_set(err, ERR_CLOSED, "the daemon is stopping");
 	a = MEM_NEW(struct plan_answer);
-	*a = (struct plan_answer){answer, answer_arg};
-	compile_folder(d->compile, apply, on_plan_done, a);
+	*a = (struct plan_answer){d, apply, answer, answer_arg, NULL};
+	reload_ask(d->reload, apply, on_plan_conf, a);
 	return 0;
 }
 
@@ -107,6 +150,52 @@ static void serve_plugins(void *arg, struct jw *out)
 	mem_free(path);
 }
 
+/* The instances of the pool: how many take work, how many finish what they have. */
+static void serve_doctor_pools(struct daemon *d, struct jw *out)
+{
+	struct sched_env env = {0};
+	int64_t retired = 0, up = 0;
+
+	pool_link_env(d->pools, &env);
+	for (size_t i = 0; i < sizeof(env.pool) / sizeof(env.pool[0]); i++) {
+		if (env.pool[i].id && env.pool[i].retired)
+			retired++;
+		else if (env.pool[i].id && env.pool[i].up)
+			up++;
+	}
+	jw_ki64(out, "pools_up", up);
+	jw_ki64(out, "pools_retired", retired);
+}
+
+/* Files that did not compile when they were looked at last. */
+static void serve_doctor_dags(struct daemon *d, struct jw *out)
+{
+	const struct view *v = store_read_begin(d->own_read);
+	struct view_walk walk;
+	struct file_rec rec;
+	struct slice report;
+	char path[256];
+	int n = 0;
+
+	jw_key(out, "broken_files");
+	jw_array(out);
+	if (v) {
+		view_walk_init(&walk, v, TABLE_FILE, NULL, 0, false);
+		while (n < BROKEN_MAX && view_walk_next(&walk, NULL) == 0) {
+			if (walk.key_n >= sizeof(path))
+				continue;
+			memcpy(path, walk.key, walk.key_n);
+			path[walk.key_n] = '\0';
+			if (file_get(v, path, &rec, &report) == 0 && !rec.ok) {
+				jw_str(out, path);
+				n++;
+			}
+		}
+	}
+	jw_end_array(out);
+	store_read_end(d->own_read);
+}
+
 static void serve_doctor(void *arg, struct jw *out)
 {
 	struct daemon *d = arg;
@@ -123,6 +212,20 @@ static void serve_doctor(void *arg, struct jw *out)
 	jw_ki64(out, "commit_us_mean", st.commits ? st.commit_us_total / (int64_t)st.commits : 0);
 	jw_ki64(out, "commit_us_max", st.commit_us_max);
 	jw_ki64(out, "slow_turns", (int64_t)d->loop.slow_turns);
+	jw_kstr(out, "configuration", d->conf->file);
+	jw_kstr(out, "configuration_error", reload_error(d->reload));
+	jw_kstr(out, "needs_restart", reload_held(d->reload));
+	jw_kbool(out, "watching", watch_is_on(d->watching));
+	jw_kstr(out, "version", PACKAGE_VERSION);
+	serve_doctor_pools(d, out);
+	serve_doctor_dags(d, out);
+}
+
+static const char *serve_conf_error(void *arg)
+{
+	struct daemon *d = arg;
+
+	return reload_error(d->reload);
 }
 
 static void counter(struct metrics *m, const char *name, const char *help, double value)
@@ -141,6 +244,7 @@ static void serve_metrics(void *arg, struct metrics *m)
 {
 	struct daemon *d = arg;
 	struct writer_stats st;
+	uint64_t taken, refused;
 
 	writer_stats(d->writer, &st);
 	counter(m, "sluice_store_operations", "Operations taken by the writer.", (double)st.ops);
@@ -159,6 +263,15 @@ static void serve_metrics(void *arg, struct metrics *m)
 	counter(m, "sluice_dispatches", "Attempts handed out.", (double)st.dispatches);
 	gauge(m, "sluice_pool_up", "1 while a pool has answered and takes work.",
 	    pool_link_is_up(d->pools));
+	counter(m, "sluice_files_compiled", "DAG files that were compiled.",
+	    (double)compile_count(d->compile));
+	reload_counts(d->reload, &taken, &refused);
+	counter(m, "sluice_reloads", "Configurations read again and in force.", (double)taken);
+	counter(
+	    m, "sluice_reloads_refused", "Configurations read again and refused.", (double)refused);
+	gauge(m, "sluice_configuration_refused",
+	    "1 while sluice.yaml as it was read last is not in force.",
+	    reload_error(d->reload) != NULL);
 	counter(m, "sluice_loop_turns", "Turns of the event loop.", (double)d->loop.turns);
 	counter(m, "sluice_loop_slow_turns", "Turns that took more than 20 ms.",
 	    (double)d->loop.slow_turns);
@@ -170,14 +283,16 @@ static void serve_metrics(void *arg, struct metrics *m)
 
 static int listen_all(struct daemon *d, struct err *err)
 {
+	bool has_unix = false, has_tcp = false;
 	uint16_t port = 0;
-	int rc = 0;
+	int rc = sd_listen(d->sd, d->http, &has_unix, &has_tcp, err);
 
-	if (d->conf->unix_path)
+	/* A socket that the service manager holds takes the place of the one of that kind. */
+	if (rc == 0 && d->conf->unix_path && !has_unix)
 		rc = http_listen_unix(d->http, d->conf->unix_path, err);
-	if (rc == 0 && d->conf->listen)
+	if (rc == 0 && d->conf->listen && !has_tcp)
 		rc = http_listen_tcp(d->http, d->conf->listen, &port, err);
-	if (rc == 0 && d->conf->listen && str_ends(d->conf->listen, ":0")) {
+	if (rc == 0 && d->conf->listen && !has_tcp && str_ends(d->conf->listen, ":0")) {
 		printf("listening on port %u\n", port);
 		fflush(stdout);
 	}
@@ -200,6 +315,7 @@ int serve_open(struct daemon *d, struct err *err)
 	    .plan = serve_plan,
 	    .stop = serve_stop,
 	    .plugins = serve_plugins,
+	    .conf_error = serve_conf_error,
 	    .doctor = serve_doctor,
 	    .metrics = serve_metrics};
 	int rc = http_new(&env, NULL, &d->http, err);

@@ -111,6 +111,7 @@ static int read_conf(struct conf *c, struct err *err)
 	if (workers < 1 || workers > 4096)
 		return missing(err, "workers");
 	c->workers = (uint32_t)workers;
+	c->watch = json_get_bool(r, "watch", false);
 	read_limits(c);
 	return read_on_term(c, err);
 }
@@ -119,10 +120,16 @@ int conf_parse(const char *text, size_t n, struct conf **ret, struct err *err)
 {
 	struct conf *c = MEM_NEW(struct conf);
 	uint8_t sha[HASH_SHA256_BYTES];
+	struct str print;
 	int rc = json_parse(text, n, CONF_MAX_BYTES, &c->root, err);
 
 	if (rc == 0) {
-		hash_sha256(text, n, sha);
+		/* Of what it says, not of how it was printed: one worker ends its text with a line
+		 * feed, another does not. */
+		str_init(&print, CONF_MAX_BYTES);
+		json_print(c->root, &print);
+		hash_sha256(str_peek(&print), print.len, sha);
+		str_done(&print);
 		hash_to_hex(sha, sizeof(sha), c->sha);
 		rc = read_conf(c, err);
 	}

@@ -41,6 +41,7 @@ struct conf {
 	struct conf_pool *pools;
 	size_t n_pools;
 	enum conf_on_term on_term;
+	bool watch; /* the DAG folder is watched for changes */
 	int64_t grace_ms;
 	uint64_t store_max_bytes, event_body_max_bytes, logs_max_bytes;
 	int64_t retain_runs_ms, retain_events_ms, retain_logs_ms;

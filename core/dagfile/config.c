@@ -414,6 +414,7 @@ static void write_all(struct config *c)
 	jw_kstr(w, "state", c->state);
 	jw_key(w, "dags");
 	write_path(c, node_text(root, "dags", "dags"));
+	jw_kbool(w, "watch", node_bool(root, "watch", false));
 	write_plugins(c);
 	jw_ki64(w, "workers", node_int(root, "workers", c->in->cpus > 0 ? c->in->cpus : 1));
 	write_http(c);

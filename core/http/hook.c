@@ -173,6 +173,7 @@ void hook_request(struct http_req *q)
 	wall_us now = q->h->env.wall();
 
 	str_reset(&q->h->body);
+	hook_refresh(q->h, k);
 	int rc = k->scheme->verify(k, q, now, &q->h->body, &f, &err);
 	if (rc != 0 && !ingest_token(q, k)) {
 		refuse(q, k, rc == ERR_PARSE ? 400 : 401,

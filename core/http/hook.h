@@ -26,6 +26,7 @@ struct hook {
 	const struct hook_scheme *scheme;
 	struct hook_secret secrets[HOOK_SECRETS_MAX];
 	size_t n_secrets;
+	mono_us looked_at; /* when the files of the secrets were looked at last */
 	char header[64], prefix[32], timestamp_header[64], id_header[64]; /* lower case; "" none */
 	bool base64;
 	int64_t dedupe_body_ms; /* 0: no repeats by body */
@@ -63,6 +64,9 @@ size_t hooks_count(const struct hooks *k);
 struct hook *hooks_at(struct hooks *k, size_t i);
 struct hook *hooks_find(struct hooks *k, const char *name, size_t n);
 void hook_free(struct hook *k);
+/* Takes secrets whose files have changed, looking at most once a second; where they cannot be read
+ * or are wrong the old ones stay, and the log says so. */
+void hook_refresh(struct http *h, struct hook *k);
 /* Members of the object of GET /v1/hooks/NAME. */
 void hook_show(const struct hook *k, struct jw *w);
 

@@ -1,7 +1,9 @@
-/* hook_load.c: reads hooks and their secrets from the configuration; a reload keeps counts and
- * refused heads. */
+/* hook_load.c: reads hooks and their secrets from the configuration, and the secrets again when
+ * their files change; a reload keeps counts and refused heads. */
+#define LOG_AT "http"
 #include "core/http/hook.h"
 
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/http/hook_ring.h"
 
@@ -9,6 +11,7 @@
 #include <string.h>
 
 #define SECRET_TEXT_MAX 4096
+#define LOOK_EVERY_US US_PER_S
 
 struct hooks {
 	struct hook *v; /* owned */
@@ -156,6 +159,51 @@ static int load_hook(struct http *h, const struct conf *conf, const struct conf_
 	if (rc == 0)
 		rc = load_secrets(h, k, from->json, err);
 	return rc == 0 ? k->scheme->load(k, err) : rc;
+}
+
+static bool same_secrets(const struct hook *a, const struct hook *b)
+{
+	if (a->n_secrets != b->n_secrets)
+		return false;
+	for (size_t i = 0; i < a->n_secrets; i++) {
+		if (a->secrets[i].n != b->secrets[i].n ||
+		    memcmp(a->secrets[i].p, b->secrets[i].p, a->secrets[i].n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void swap_secrets(struct hook *k, struct hook *fresh)
+{
+	struct hook_secret old;
+	size_t n = k->n_secrets;
+
+	for (size_t i = 0; i < HOOK_SECRETS_MAX; i++) {
+		old = k->secrets[i];
+		k->secrets[i] = fresh->secrets[i];
+		fresh->secrets[i] = old;
+	}
+	k->n_secrets = fresh->n_secrets;
+	fresh->n_secrets = n;
+}
+
+void hook_refresh(struct http *h, struct hook *k)
+{
+	const struct conf_hook *from = h->env.conf ? conf_hook_find(h->env.conf, k->name) : NULL;
+	mono_us now = h->env.mono();
+	struct hook fresh = {0};
+	struct err err = {0};
+
+	if (from == NULL || k->scheme->secrets_key == NULL || now - k->looked_at < LOOK_EVERY_US)
+		return;
+	k->looked_at = now;
+	if (load_hook(h, h->env.conf, from, &fresh, &err) != 0) {
+		log_warn("the hook keeps its old secrets: %s", err.text);
+	} else if (!same_secrets(k, &fresh)) {
+		swap_secrets(k, &fresh);
+		log_info("hook %s has new secrets", k->name);
+	}
+	hook_free(&fresh);
 }
 
 static void carry_over(struct hook *k, struct hook *old)

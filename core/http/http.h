@@ -59,7 +59,9 @@ struct http_env {
 	 * http_drain before it leaves. */
 	int (*stop)(void *arg, enum http_stop how, int64_t drain_ms, struct err *err);
 	void (*plugins)(void *arg, struct jw *out); /* array elements for GET /v1/plugins */
-	void (*doctor)(void *arg, struct jw *out);  /* members of the object of GET /v1/doctor */
+	/* Why sluice.yaml as it is on disk is not in force, or NULL. May be NULL itself. */
+	const char *(*conf_error)(void *arg);
+	void (*doctor)(void *arg, struct jw *out); /* members of the object of GET /v1/doctor */
 	void (*metrics)(void *arg, struct metrics *out); /* the daemon's own, by metrics_* */
 };
 

@@ -17,10 +17,16 @@ void get_dags(struct http_req *q)
 	struct jw *w = route_list_begin(q, "dags");
 	int rc = list_dags(v, &l.q, q->h->env.wall(), w, next, &err);
 	route_view_end(q);
-	if (rc != 0)
+	if (rc != 0) {
 		reply_err(q->conn, rc, &err);
-	else
-		route_list_end(q, w, next);
+		return;
+	}
+	jw_end_array(w);
+	if (q->h->env.conf_error != NULL) /* DAGs go by the old configuration then */
+		jw_kstr(w, "configuration_error", q->h->env.conf_error(q->h->env.arg));
+	jw_kstr(w, "next", next[0] != '\0' ? next : NULL);
+	jw_end_object(w);
+	reply_json(q->conn, 200);
 }
 
 void get_dag(struct http_req *q)

@@ -34,7 +34,8 @@ enum frame_type {
 	FRAME_RUN = 32, /* an attempt that the pool holds and that has not ended */
 	FRAME_OUT, /* code: enum frame_outcome; payload: report JSON; time_us: monotonic instant of
 		      the exit */
-	FRAME_END, /* payload: instance u64, then the pool's version as text; flags bit FRAME_RETIRED */
+	FRAME_END, /* payload: instance u64, then the pool's version as text; flags bit
+		      FRAME_RETIRED */
 	FRAME_PROGRESS,	  /* payload: progress JSON; outside the protocol, may be dropped */
 	FRAME_SYSTEM_OUT, /* answer to FRAME_SYSTEM, same token */
 	FRAME_REFUSED,	  /* HELLO of a foreign store or user; payload: text */

@@ -5,7 +5,9 @@ tests_unit_test_daemon_SOURCES = \
 	tests/unit/test_daemon_confload.c \
 	tests/unit/test_daemon_job.c \
 	tests/unit/test_daemon_loop.c \
+	tests/unit/test_daemon_planview.c \
 	tests/unit/test_daemon_poollink.c \
+	tests/unit/test_daemon_sd.c \
 	tests/unit/test_daemon_scan.c \
 	tests/unit/test_daemon_secret.c
 tests_unit_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(EVENT_CFLAGS)

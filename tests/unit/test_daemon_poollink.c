@@ -464,7 +464,8 @@ Test(daemon_poollink, system_jobs_are_answered_once_or_fail_with_the_pool)
 
 Test(daemon_poollink, a_pool_of_another_release_is_retired_before_anything_is_given_to_it)
 {
-	static const char *const others[] = {"instance", "instance0.0.9", "instance" PACKAGE_VERSION "1"};
+	static const char *const others[] = {
+	    "instance", "instance0.0.9", "instance" PACKAGE_VERSION "1"};
 	struct frame head;
 	struct str payload;
 	struct fake f;
