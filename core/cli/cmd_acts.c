@@ -96,6 +96,8 @@ static int run_rerun(struct cli *cli, const struct args *a)
 		json_put(body, "failed", json_new_bool(true));
 	if (args_get(a, "downstream", NULL))
 		json_put(body, "downstream", json_new_str(args_get(a, "downstream", NULL)));
+	if (args_get(a, "plan", NULL))
+		json_put(body, "plan", json_new_str(args_get(a, "plan", NULL)));
 	char *path = path_to("/v1/runs/", a->pos[0], "/rerun");
 	int rc = act(cli, path, body, "runs again", a->pos[0]);
 	mem_free(path);
@@ -108,15 +110,23 @@ static const struct cli_opt rerun_opts[] = {
     {"step", "STEP", "Run this step again, and what depends on it. May be repeated.", 0},
     {"failed", NULL,
 	"Run the failed steps again, and what waited for them (the default after a failure).", 0},
-    {"downstream", "each|once|none", "Whether runs of other DAGs follow (once).", 0},
+    {"downstream", "each|once|none",
+	"What follows in other DAGs: each publication, each DAG once at the end (the default), "
+	"nothing.",
+	0},
+    {"plan", "pinned|latest",
+	"Which plan: the run's own (the default), or the one that its DAG has now.", 0},
     {"wait", NULL, "Watch the run to its end.", 'w'},
     {NULL, NULL, NULL, 0},
 };
 const struct command cmd_rerun = {
     .name = "rerun",
-    .synopsis = "RUN [--step STEP]... [--failed] [--downstream each|once|none] [--wait]",
+    .synopsis = "RUN [--step STEP]... [--failed] [--downstream each|once|none] "
+		"[--plan pinned|latest] [--wait]",
     .summary = "Run a run's steps again: the failed ones, some, or all",
-    .help = "The same run is opened again; what succeeded is kept unless it is named.\n"
+    .help = "The same run is opened again; what succeeded is kept unless it is named. With\n"
+	    "--plan latest new steps run too; a step that is gone, or is of another kind\n"
+	    "now, refuses it. STEP[ITEM] names one item of a foreach.\n"
 	    "\nExamples:\n  sluice rerun shop_nightly\n  sluice rerun shop_nightly@2026-11-21 "
 	    "--step orders --wait",
     .opts = rerun_opts,
@@ -154,7 +164,11 @@ const struct command cmd_mark = {
     .name = "mark",
     .synopsis = "RUN STEP --state succeeded|skipped|failed",
     .summary = "Set the state of a step that does not run",
-    .help = "Examples:\n  sluice mark shop_nightly orders --state succeeded",
+    .help = "Steps that wait for it go on. Those that never ran because of how it ended are\n"
+	    "judged again, and open an ended run; what has run stays: see rerun.\n"
+	    "STEP[ITEM] marks one item of a foreach, and its step is judged again.\n"
+	    "\nExamples:\n  sluice mark shop_nightly orders --state succeeded\n"
+	    "  sluice mark shop_nightly 'tables[users]' --state skipped",
     .opts = mark_opts,
     .run = run_mark,
 };

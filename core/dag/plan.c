@@ -284,6 +284,7 @@ static int read_foreach(const struct json *j, struct plan_step *s, struct err *e
 	f->key = json_get_str(j, "key", NULL);
 	f->max_parallel = (uint32_t)json_get_i64(j, "max_parallel", 0);
 	f->tolerate = (uint32_t)json_get_i64(j, "tolerate", 0);
+	f->tolerate_percent = (uint32_t)json_get_i64(j, "tolerate_percent", 0);
 	if (!json_is(f->in, JSON_ARRAY) && !json_is(f->in, JSON_STRING))
 		return bad(err, s->name, "foreach.in");
 	return 0;

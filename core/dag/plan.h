@@ -135,11 +135,12 @@ struct plan_retry {
 };
 
 struct plan_foreach {
-	const struct json *in; /* array of literals, or string with ${…} giving a list */
-	const char *as;	       /* "item" where the file gives none */
-	const char *key;       /* template, or NULL: the item's text */
-	uint32_t max_parallel; /* 0: no limit of its own */
-	uint32_t tolerate;     /* failed items allowed */
+	const struct json *in;	   /* array of literals, or string with ${…} giving a list */
+	const char *as;		   /* "item" where the file gives none */
+	const char *key;	   /* template, or NULL: the item's text */
+	uint32_t max_parallel;	   /* 0: no limit of its own */
+	uint32_t tolerate;	   /* failed items allowed */
+	uint32_t tolerate_percent; /* or this part of them */
 };
 
 struct plan_step {

@@ -305,11 +305,14 @@ void post_rerun(struct http_req *q)
 	struct json *body;
 	uint64_t run;
 
-	if (!route_body(q, "steps failed downstream", &body))
+	if (!route_body(q, "steps failed downstream plan", &body))
 		return;
 	const char *downstream = json_get_str(body, "downstream", NULL);
-	if (!downstream_known(downstream)) {
-		reply_problem(q->conn, 400, "usage", "downstream: each, once or none");
+	const char *plan = json_get_str(body, "plan", "pinned");
+	bool latest = str_eq(plan, "latest");
+	if (!downstream_known(downstream) || (!latest && !str_eq(plan, "pinned"))) {
+		reply_problem(q->conn, 400, "usage",
+		    "downstream: each, once or none; plan: pinned or latest");
 		json_free(body);
 		return;
 	}
@@ -326,6 +329,7 @@ void post_rerun(struct http_req *q)
 	op->u.rerun.steps = take_names(call, steps, &op->u.rerun.n_steps);
 	op->u.rerun.failed = json_get_bool(body, "failed", false);
 	op->u.rerun.downstream = call_str(call, downstream);
+	op->u.rerun.latest = latest;
 	op->u.rerun.actor = call_str(call, q->auth.actor);
 	call_submit(call, on_run_changed);
 }

@@ -2,7 +2,7 @@
  * record and record against index. */
 #include "core/sched/check_part.h"
 #include "core/sched/codec.h"
-#include "core/sched/table.h"
+#include "core/sched/tx.h"
 
 #include <string.h>
 
@@ -222,6 +222,23 @@ static int check_version(struct check_out *o, struct slice key, struct slice val
 	return 0;
 }
 
+/* What a reopened run has published and not told yet. */
+static int check_run_part(struct check_out *o, struct slice key, struct slice value)
+{
+	const uint8_t *p = key.p;
+	struct version_rec ver;
+	struct run_rec r;
+	/* what changed no row has the version of another partition */
+	bool ok = key.n >= 12 && value.n == ONCE_BYTES && run_get(o->v, be_get64(p), &r) == 0 &&
+		  r.state == RUN_RUNNING && r.downstream == DOWNSTREAM_ONCE && r.reopened > 0 &&
+		  version_get(o->v, be_get32(p + 8), be_get64(value.p), &ver) == 0;
+
+	if (!ok)
+		check_report(o, "table run_part: an entry of run %llu has nothing that it is for",
+		    key.n >= 8 ? (unsigned long long)be_get64(p) : 0ull);
+	return 0;
+}
+
 /* ---- events and tokens ---- */
 
 static int check_event(struct check_out *o, struct slice key, struct slice value)
@@ -332,6 +349,7 @@ int check_names(struct check_out *o)
 	    {TABLE_DATASET_NAME, check_dataset_name},
 	    {TABLE_DATASET_PART, check_partition},
 	    {TABLE_DATASET_LOG, check_version},
+	    {TABLE_RUN_PART, check_run_part},
 	    {TABLE_EVENT, check_event},
 	    {TABLE_EVENT_STATE, check_event_state},
 	    {TABLE_TOKEN_NAME, check_token_name},

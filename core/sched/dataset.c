@@ -63,9 +63,12 @@ int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver
 		return rc;
 	if (rc == 0 && x->run_open && x->run.backfill != 0)
 		rc = backfill_keep(x, d->no, ver, &kept);
+	if (rc == 0 && !kept)
+		rc = once_keep(x, d->no, ver, &kept);
 	if (!kept)
 		VEC_ADD(&x->published,
-		    ((struct published){d->no, ver->version, ver->changed, FOR_ALL, false}));
+		    ((struct published){
+			.ds_no = d->no, .version = ver->version, .changed = ver->changed}));
 	return rc;
 }
 

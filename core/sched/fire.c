@@ -14,7 +14,8 @@ struct fire {
 	struct dataset_rec ds;
 	struct version_rec ver;
 	struct event_rec *e;
-	int to; /* published.to */
+	int to;	       /* published.to */
+	uint64_t once; /* published.once */
 	/* the subscriber at hand */
 	struct dag_rec dag;
 	const struct plan *plan;
@@ -90,6 +91,24 @@ static struct json *fire_env(const struct fire *f, const char *partition)
 	return env;
 }
 
+/* ERR_NOT_FOUND: the reopened run that is telling has not started this one yet. */
+static int told_before(struct tx *x, const struct run_new *n, uint64_t *ret_run)
+{
+	struct run_rec last;
+	int rc = flow_settle(x);
+
+	if (rc == 0)
+		rc = run_newest(x, n, &last);
+	if (rc != 0)
+		return rc;
+	*ret_run = last.no;
+	for (size_t i = 0; i < x->once_runs.n; i++) {
+		if (x->once_runs.v[i] == last.no)
+			return 0;
+	}
+	return ERR_NOT_FOUND;
+}
+
 static int insert(struct tx *x, struct fire *f, const char *key, const struct trigger_eval *ev,
     const char *partition, uint64_t *ret_run)
 {
@@ -116,7 +135,12 @@ static int insert(struct tx *x, struct fire *f, const char *key, const struct tr
 	str_init(&text, PLAN_MAX_BYTES);
 	trigger_doc_write(&doc, &text);
 	n.doc = str_peek(&text);
-	rc = run_insert(x, &n, ret_run, &existed);
+	rc = f->once != 0 ? told_before(x, &n, ret_run) : ERR_NOT_FOUND;
+	if (rc == ERR_NOT_FOUND) {
+		rc = run_insert(x, &n, ret_run, &existed);
+		if (rc == 0 && f->once != 0)
+			VEC_ADD(&x->once_runs, *ret_run);
+	}
 	str_done(&text);
 	if (rc != 0)
 		return rc;
@@ -365,7 +389,7 @@ static int fire_published(struct tx *x, const struct published *p)
 {
 	char source[PLAN_DATASET_MAX + 16];
 	struct event_rec e;
-	struct fire f = {.e = &e, .to = p->to};
+	struct fire f = {.e = &e, .to = p->to, .once = p->once};
 	struct view_walk w;
 	struct str body;
 	struct key k;

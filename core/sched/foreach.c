@@ -307,6 +307,14 @@ int foreach_begin(struct tx *x, struct step_rec *group)
 	return rc;
 }
 
+/* Items that may fail; of a percentage the whole ones. */
+static uint32_t tolerated(const struct plan_foreach *f, uint32_t items)
+{
+	uint64_t part = (uint64_t)items * f->tolerate_percent / 100;
+
+	return part > f->tolerate ? (uint32_t)part : f->tolerate;
+}
+
 /* Names the first bad items and takes their class. */
 static int blame(struct tx *x, struct step_rec *group)
 {
@@ -332,22 +340,52 @@ static int blame(struct tx *x, struct step_rec *group)
 	return rc;
 }
 
+/* How a group without open items ends. */
+static int judge_group(struct tx *x, struct step_rec *g, bool cancelled, enum step_state *ret)
+{
+	int rc = 0;
+
+	g->class_ = CLASS_OK;
+	g->message[0] = 0;
+	if (g->items_bad > 0)
+		rc = blame(x, g);
+	if (g->items_bad > 0 && cancelled)
+		*ret = STEP_CANCELLED;
+	else if (g->items_bad > tolerated(x->plan->steps[g->step].foreach, g->items))
+		*ret = STEP_FAILED;
+	else
+		*ret = STEP_SUCCEEDED;
+	return rc;
+}
+
 int foreach_end(struct tx *x, uint16_t step)
 {
+	enum step_state to;
 	struct step_rec g;
 	int rc = step_load(x, step, 0, &g);
 
 	if (rc != 0 || g.state != STEP_RUNNING || g.items_open > 0)
 		return rc;
-	g.class_ = CLASS_OK;
-	g.message[0] = 0;
-	if (g.items_bad > 0)
-		rc = blame(x, &g);
+	rc = judge_group(x, &g, x->run.cancel, &to);
+	return rc != 0 ? rc : step_move(x, &g, to, TIME_NONE);
+}
+
+int foreach_rejudge(struct tx *x, uint16_t step, bool *ret)
+{
+	struct step_rec g, was;
+	enum step_state to;
+	int rc = step_load(x, step, 0, &g);
+
+	*ret = false;
+	if (rc != 0 ||
+	    (g.state != STEP_SUCCEEDED && g.state != STEP_FAILED && g.state != STEP_CANCELLED))
+		return rc;
+	was = g;
+	rc = judge_group(x, &g, g.state == STEP_CANCELLED, &to);
+	*ret = rc == 0 && to != was.state;
+	if (*ret)
+		rc = step_untell(x, &was);
 	if (rc != 0)
 		return rc;
-	if (g.items_bad > 0 && x->run.cancel)
-		return step_move(x, &g, STEP_CANCELLED, TIME_NONE);
-	if (g.items_bad > x->plan->steps[step].foreach->tolerate)
-		return step_move(x, &g, STEP_FAILED, TIME_NONE);
-	return step_move(x, &g, STEP_SUCCEEDED, TIME_NONE);
+	return *ret ? step_move(x, &g, to, TIME_NONE) : step_put(x->v, &g);
 }

@@ -92,6 +92,13 @@ void key_run_dag(struct key *k, uint32_t dag_no, uint64_t run)
 	key_u64(k, run);
 }
 
+void key_run_part(struct key *k, uint64_t run, uint32_t ds_no, const char *partition)
+{
+	key_run(k, run);
+	key_u32(k, ds_no);
+	key_text(k, partition);
+}
+
 void key_run_state(struct key *k, enum run_state state, uint64_t run)
 {
 	key_init(k);

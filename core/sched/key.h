@@ -52,7 +52,9 @@ void key_position(
 void key_cursor(struct key *k, const char *dag, const char *step, const char *item);
 void key_version(struct key *k, uint32_t ds_no, uint64_t version);   /* DATASET_LOG */
 void key_partition(struct key *k, uint32_t ds_no, const char *text); /* DATASET_PART */
-void key_event_state(struct key *k, enum verdict v, uint64_t seq);   /* EVENT_STATE */
+void key_run_part(
+    struct key *k, uint64_t run, uint32_t ds_no, const char *partition); /* RUN_PART */
+void key_event_state(struct key *k, enum verdict v, uint64_t seq);	 /* EVENT_STATE */
 void key_listen(
     struct key *k, const char *kind, const char *name); /* prefix; kind "hook" or "source" */
 void key_outbox(struct key *k, uint32_t endpoint_no, uint64_t seq);

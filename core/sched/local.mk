@@ -31,6 +31,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/list.c \
 	%D%/mark.c \
 	%D%/move.c \
+	%D%/once.c \
 	%D%/op.h \
 	%D%/outbox.c \
 	%D%/outcome.c \
@@ -41,6 +42,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/remote.c \
+	%D%/replan.c \
 	%D%/report.c \
 	%D%/report.h \
 	%D%/rerun.c \

@@ -1,5 +1,7 @@
 /* mark.c: a person says how a step ended. What runs cannot be marked: cancel it first. Children
- * that wait go on by the new state; those that have ended stay: `rerun` takes them up. */
+ * that wait go on by the new state. Those that never ran because of the old one (upstream_failed,
+ * or skipped by their `when`) are judged again, and open the run again where they may run now; what
+ * has run stays: `rerun` takes it up. */
 #include "core/sched/tx.h"
 
 #include "core/sched/show.h"
@@ -22,7 +24,7 @@ static int mark_state(const char *name, enum step_state *ret)
 
 /* What the step's old end meant to its children is taken back; the new end is told by flow_settle.
  */
-static int untell(struct tx *x, const struct step_rec *s)
+int step_untell(struct tx *x, const struct step_rec *s)
 {
 	const struct plan_step *p = &x->plan->steps[s->step];
 	struct step_rec child;
@@ -38,20 +40,117 @@ static int untell(struct tx *x, const struct step_rec *s)
 	return rc;
 }
 
-static int mark(struct tx *x, struct step_rec *s, enum step_state to, const char *actor)
+/* ---- what never ran, judged again ---- */
+
+struct again {
+	struct step_rec s[PLAN_MAX_STEPS]; /* as they will be; WAITING: open again */
+	bool changed[PLAN_MAX_STEPS];
+	uint32_t n;
+};
+
+static bool never_ran(const struct step_rec *s)
 {
+	if (s->items > 0)
+		return false; /* its items have a past: rerun */
+	return s->state == STEP_UPSTREAM_FAILED ||
+	       (s->state == STEP_SKIPPED && s->code[0] == 0 && s->message[0] == 0);
+}
+
+static enum step_state judge_again(const struct plan *p, const struct again *a, uint16_t i)
+{
+	const struct plan_step *step = &p->steps[i];
+	struct step_rec n = {.unmet = (uint32_t)step->n_needs};
+	enum step_state to;
+
+	for (size_t k = 0; k < step->n_needs; k++) {
+		const struct step_rec *parent = &a->s[step->needs[k].step];
+
+		if (step_state_ended(parent->state))
+			parent_count(&p->steps[step->needs[k].step], parent, &n, 1);
+	}
+	if (n.unmet > 0)
+		return STEP_WAITING;
+	to = flow_judge(step, &n);
+	return to == STEP_READY ? STEP_WAITING : to;
+}
+
+/* Steps stand in topological order: one pass. */
+static int look_again(struct tx *x, uint16_t marked, struct again *a)
+{
+	const struct plan *p = x->plan;
 	int rc = 0;
 
-	if (s->item == 0 && step_state_ended(s->state))
-		rc = untell(x, s);
+	for (uint16_t i = 0; rc == 0 && i < p->n_steps; i++) {
+		enum step_state to;
+		bool parent = false;
+
+		rc = step_load(x, i, 0, &a->s[i]);
+		a->changed[i] = i == marked;
+		for (size_t k = 0; k < p->steps[i].n_needs; k++)
+			parent = parent || a->changed[p->steps[i].needs[k].step];
+		if (rc != 0 || !parent || i == marked || !never_ran(&a->s[i]))
+			continue;
+		to = judge_again(p, a, i);
+		a->changed[i] = to != a->s[i].state;
+		a->n += a->changed[i];
+		a->s[i].state = to;
+	}
+	return rc;
+}
+
+static int reopen_changed(struct tx *x, uint16_t marked, const struct again *a)
+{
+	struct step_rec s;
+	int rc = 0;
+
+	for (uint16_t i = 0; rc == 0 && i < x->plan->n_steps; i++) {
+		if (!a->changed[i] || i == marked)
+			continue;
+		rc = step_load(x, i, 0, &s);
+		if (rc == 0)
+			rc = step_untell(x, &s);
+		if (rc == 0)
+			rc = step_move(x, &s, STEP_WAITING, TIME_NONE);
+	}
+	if (rc != 0 || !run_state_ended(x->run.state))
+		return rc;
+	x->run.cancel = x->run.timed_out = false;
+	x->run.message[0] = 0;
+	return run_move(x, RUN_QUEUED);
+}
+
+static int follow(struct tx *x, uint16_t marked)
+{
+	struct again *a = MEM_NEW(struct again);
+	int rc = look_again(x, marked, a);
+
+	if (rc == 0 && a->n > 0)
+		rc = reopen_changed(x, marked, a);
+	mem_free(a);
+	/* nothing is left that the timeout could have cut off */
+	if (x->run.n_failed + x->run.n_cancelled == 0)
+		x->run.timed_out = false;
+	return rc;
+}
+
+static int mark(struct tx *x, struct step_rec *s, enum step_state to, const char *actor)
+{
+	bool ended = step_state_ended(s->state), again = ended;
+	int rc = 0;
+
+	if (s->item == 0 && ended)
+		rc = step_untell(x, s);
 	s->class_ = to == STEP_FAILED ? CLASS_CONFIG : CLASS_OK;
 	str_copy(s->code, sizeof(s->code), "marked");
 	snprintf(s->message, sizeof(s->message), "marked %s by %.100s", step_state_name(to),
 	    actor != NULL && actor[0] != 0 ? actor : "a person");
 	if (rc == 0)
 		rc = step_move(x, s, to, TIME_NONE);
+	if (rc == 0 && s->item > 0)
+		rc = foreach_rejudge(x, s->step, &again);
 	x->r->count = 1;
-	return rc;
+	result_add_run(x, x->run.no);
+	return rc == 0 && again ? follow(x, s->step) : rc;
 }
 
 int op_mark(struct tx *x, const struct op *op)
@@ -87,10 +186,8 @@ int op_mark(struct tx *x, const struct op *op)
 		return refuse(x, ERR_CONFLICT, "step %s is running: cancel the run first", name);
 	if (is_group(x, &s) && s.items_open > 0)
 		return refuse(x, ERR_CONFLICT, "items of step %s have not ended: mark those", name);
-	if (s.item > 0 && run_state_ended(x->run.state))
-		return refuse(x, ERR_CONFLICT,
-		    "the run has ended: mark step %s instead of one of its items",
-		    x->plan->steps[ref.step].name);
+	if (x->run.cancel && !run_state_ended(x->run.state))
+		return refuse(x, ERR_CONFLICT, "the run is being cancelled: wait for its end");
 	if (s.state == to)
 		return 0;
 	return mark(x, &s, to, op->u.mark.actor);

@@ -337,7 +337,7 @@ static int queue_timer(struct tx *x)
 		r->queue_until = 0;
 	}
 	if (rc == 0 && r->state == RUN_QUEUED && x->plan->queue_timeout_ms >= 0 &&
-	    r->trigger != TRIGGER_BACKFILL) {
+	    r->backfill == 0) {
 		r->queue_until = x->now + x->plan->queue_timeout_ms * US_PER_MS;
 		key_due_run(&k, r->queue_until, DUE_QUEUE_TIMEOUT, r->no);
 		rc = due_add(x, &k);
@@ -399,6 +399,8 @@ int run_move(struct tx *x, enum run_state to)
 		r->ended_at = x->now;
 	if (from == RUN_RUNNING || to == RUN_QUEUED)
 		pump_add(x, r->dag_no);
+	if (rc == 0 && from == RUN_RUNNING && r->reopened > 0 && r->downstream == DOWNSTREAM_ONCE)
+		rc = once_tell(x);
 	/* a mark that changes how an ended run ended tells nobody: a person made it */
 	if (rc == 0 && run_state_ended(to) && !run_state_ended(from))
 		rc = outbox_run(x, end_notice(to));

@@ -126,6 +126,7 @@ struct op {
 			uint64_t run;
 			const char *dag;
 			bool all;
+			bool hard; /* without grace; also of a run that is being cancelled */
 			const char *actor;
 		} cancel;
 		struct { /* OP_RERUN: neither steps nor failed: the failed ones, or all of a run
@@ -134,7 +135,8 @@ struct op {
 			const char *const *steps;
 			size_t n_steps;
 			bool failed;
-			const char *downstream; /* each once none, or NULL */
+			const char *downstream; /* each once none, or NULL: once */
+			bool latest;		/* go on with the DAG's latest plan */
 			const char *actor;
 		} rerun;
 		struct {
@@ -215,6 +217,7 @@ struct effect {
 	uint64_t token, instance, gen;
 	uint64_t id; /* run_no, event seq, ds_no, dag_no, outbox seq */
 	uint8_t state, old_state;
+	bool hard; /* EFFECT_KILL: without grace */
 };
 typedef VEC(struct effect) effect_vec;
 

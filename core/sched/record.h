@@ -52,6 +52,7 @@ const char *run_state_name(enum run_state s);
 const char *step_state_name(enum step_state s);
 const char *verdict_name(enum verdict v);
 const char *key_space_name(enum key_space s);
+const char *downstream_name(enum downstream d);
 bool run_state_ended(enum run_state s);
 bool step_state_ended(enum step_state s);
 

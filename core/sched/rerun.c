@@ -1,6 +1,6 @@
 /* rerun.c: opens an ended run again: the chosen steps and all that depends on them, under the next
  * generation; the others keep their end. Of a foreach the failed items only, unless all ended well
- * or what the group needs runs again too. */
+ * or what the group needs runs again too. With the plan that it had, or with the DAG's latest. */
 #include "core/sched/tx.h"
 
 #include "core/sched/show.h"
@@ -13,6 +13,14 @@ struct choice {
 	uint64_t items[STEP_BITS]; /* groups of which only items run again */
 	uint64_t out[STEP_BITS];   /* left out by --only: they run again only when they are named */
 	uint32_t n;
+};
+
+struct picked {
+	struct choice c;
+	struct replan replan;	   /* to: NULL: the run keeps its plan */
+	uint64_t fresh[STEP_BITS]; /* steps that the latest plan has brought */
+	struct step_ref *items;	   /* STEP[ITEM] that were named; owned */
+	size_t n_items;
 };
 
 static bool ended_badly(enum step_state s)
@@ -217,17 +225,31 @@ static int reopen_step(
 	return rc == 0 && items_only ? reopen_items(x, i, items, n_items) : rc;
 }
 
-static int reopen_all(struct tx *x, const struct op *op, const struct choice *c,
-    const struct step_ref *items, size_t n_items)
+/* What came with the latest plan is open already: only what it needs may have opened again. */
+static int recount_fresh(struct tx *x, const struct choice *c, uint16_t i)
+{
+	struct step_rec s;
+	int rc = step_load(x, i, 0, &s);
+
+	if (rc == 0)
+		rc = recount(x, c, &s);
+	return rc != 0 ? rc : step_put(x->v, &s);
+}
+
+static int reopen_all(struct tx *x, const struct picked *p, enum downstream downstream)
 {
 	int rc = 0;
 
-	x->run.cancel = x->run.timed_out = false;
-	x->run.quiet = str_eq(op->u.rerun.downstream, "none");
+	x->run.cancel = x->run.timed_out = x->run.quiet = false;
+	x->run.downstream = downstream;
+	x->run.reopened++;
 	x->run.message[0] = 0;
+	x->run_dirty = true;
 	for (uint16_t i = 0; i < x->plan->n_steps && rc == 0; i++) {
-		if (in_set(c->steps, i))
-			rc = reopen_step(x, c, i, items, n_items);
+		if (in_set(p->fresh, i))
+			rc = recount_fresh(x, &p->c, i);
+		else if (in_set(p->c.steps, i))
+			rc = reopen_step(x, &p->c, i, p->items, p->n_items);
 	}
 	if (rc == 0)
 		rc = run_move(x, RUN_QUEUED);
@@ -235,31 +257,75 @@ static int reopen_all(struct tx *x, const struct op *op, const struct choice *c,
 	return rc;
 }
 
-static int choose(
-    struct tx *x, const struct op *op, struct choice *c, struct step_ref *items, size_t *n_items)
+/* Steps by what was asked for, without what depends on them. */
+static int choose(struct tx *x, const struct op *op, struct picked *p)
 {
 	bool failed = op->u.rerun.failed || x->run.state != RUN_SUCCEEDED;
-	int rc = find_left_out(x, c);
+	size_t more = p->replan.to != NULL ? p->replan.to->n_steps - x->plan->n_steps : 0;
+	int rc = find_left_out(x, &p->c);
 
 	if (rc != 0)
 		return rc;
 	if (op->u.rerun.n_steps > 0)
-		rc = choose_named(x, op, c, items, n_items);
+		rc = choose_named(x, op, &p->c, p->items, &p->n_items);
 	else
-		rc = choose_state(x, c, failed);
-	if (rc == 0 && x->r->rc == 0 && c->n == 0)
+		rc = choose_state(x, &p->c, failed);
+	if (rc == 0 && x->r->rc == 0 && p->c.n + more == 0)
 		return refuse(x, ERR_CONFLICT, "no step of the run failed: name one with --step");
-	close_over(x->plan, c);
 	return rc;
+}
+
+static void remap_bits(const struct replan *r, size_t n, uint64_t *bits)
+{
+	uint64_t to[STEP_BITS] = {0};
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (bit_has(bits, i))
+			bit_set(to, r->map[i]);
+	}
+	memcpy(bits, to, sizeof(to));
+}
+
+/* From here on the run has the latest plan; its new steps run as well. */
+static int take_latest(struct tx *x, struct picked *p)
+{
+	size_t n = x->plan->n_steps;
+	int rc;
+
+	remap_bits(&p->replan, n, p->c.steps);
+	remap_bits(&p->replan, n, p->c.out);
+	for (size_t i = 0; i < p->n_items; i++)
+		p->items[i].step = p->replan.map[p->items[i].step];
+	rc = replan_do(x, &p->replan, p->fresh);
+	for (size_t w = 0; w < STEP_BITS; w++)
+		p->c.steps[w] |= p->fresh[w];
+	return rc;
+}
+
+static int rerun(struct tx *x, const struct op *op, struct picked *p, enum downstream downstream)
+{
+	int rc = op->u.rerun.latest ? replan_check(x, &p->replan) : 0;
+
+	if (rc == 0 && x->r->rc == 0)
+		rc = choose(x, op, p);
+	if (rc != 0 || x->r->rc != 0)
+		return rc;
+	if (p->replan.to != NULL)
+		rc = take_latest(x, p);
+	close_over(x->plan, &p->c);
+	return rc != 0 ? rc : reopen_all(x, p, downstream);
 }
 
 int op_rerun(struct tx *x, const struct op *op)
 {
-	struct step_ref *items;
-	struct choice c = {.n = 0};
-	size_t n_items = 0;
-	int rc = run_open(x, op->u.rerun.run);
+	const char *how = op->u.rerun.downstream;
+	enum downstream downstream = DOWNSTREAM_ONCE;
+	struct picked *p;
+	int rc;
 
+	if (how != NULL && downstream_parse(how, &downstream) != 0)
+		return refuse(x, ERR_USAGE, "downstream is each, once or none, not \"%.40s\"", how);
+	rc = run_open(x, op->u.rerun.run);
 	if (rc == ERR_NOT_FOUND)
 		return refuse(x, ERR_NOT_FOUND, "there is no such run");
 	if (rc != 0)
@@ -268,10 +334,10 @@ int op_rerun(struct tx *x, const struct op *op)
 		return refuse(x, ERR_CONFLICT,
 		    "the run is still %s: cancel it, or wait for its end",
 		    run_state_name(x->run.state));
-	items = mem_calloc(op->u.rerun.n_steps + 1, sizeof(*items));
-	rc = choose(x, op, &c, items, &n_items);
-	if (rc == 0 && x->r->rc == 0)
-		rc = reopen_all(x, op, &c, items, n_items);
-	mem_free(items);
+	p = MEM_NEW(struct picked);
+	p->items = mem_calloc(op->u.rerun.n_steps + 1, sizeof(*p->items));
+	rc = rerun(x, op, p, downstream);
+	mem_free(p->items);
+	mem_free(p);
 	return rc;
 }

@@ -219,6 +219,9 @@ int show_run_members(const struct view *v, const struct run_rec *r, struct jw *o
 	jw_ktime(out, "ended_at", r->ended_at);
 	jw_kbool(out, "late", r->late);
 	jw_kstr(out, "message", r->message);
+	jw_ki64(out, "reopened", r->reopened);
+	jw_kstr(out, "downstream",
+	    r->reopened + r->backfill > 0 ? downstream_name(r->downstream) : NULL);
 	jw_kbool(out, "cancelling", r->cancel && !run_state_ended(r->state));
 	jw_ki64(out, "steps_total", r->n_steps);
 	jw_ki64(out, "steps_open", r->n_open);

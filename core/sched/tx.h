@@ -19,7 +19,8 @@ struct published { /* a version, for the triggers that follow it */
 	/* Told by a backfill at its end, where many partitions became one publication: to triggers
 	 * that join by partition (each partition), or to the others (once, without partition). */
 	enum { FOR_ALL, FOR_JOINS, FOR_OTHERS } to;
-	bool mixed; /* of more partitions than one: it has none in particular */
+	bool mixed;    /* of more partitions than one: it has none in particular */
+	uint64_t once; /* told at the end of this reopened run: each subscriber once; 0 */
 };
 
 struct tx {
@@ -47,6 +48,8 @@ struct tx {
 	VEC(struct published) published;
 	VEC(uint64_t) backfills; /* to go on: a run of theirs ended */
 	uint32_t backfilled;	 /* runs made for backfills in this transaction */
+	VEC(uint64_t) once_runs; /* started by the reopened run that is telling */
+	bool hard;		 /* what is killed gets no grace */
 };
 
 /* ---- tx.c ---- */
@@ -110,7 +113,13 @@ int step_make_ready(struct tx *x, struct step_rec *s); /* waiting -> ready, or e
 void parent_count(
     const struct plan_step *parent, const struct step_rec *s, struct step_rec *child, int by);
 
+/* ---- mark.c ---- */
+/* Before an ended step moves: its children forget how it ended. */
+int step_untell(struct tx *x, const struct step_rec *s);
+
 /* ---- foreach.c ---- */
+/* An item of a group that has ended has another end: the group may have as well. *ret: it has. */
+int foreach_rejudge(struct tx *x, uint16_t step, bool *ret);
 int foreach_begin(struct tx *x, struct step_rec *group);
 int foreach_end(struct tx *x, uint16_t step);
 /* A group that a rerun opened and that may not run after all: its open items end like it. */
@@ -249,6 +258,22 @@ int remote_due(struct tx *x, const struct step_ref *ref);
 int remote_poll(struct tx *x, struct step_rec *s, uint64_t instance); /* DISPATCH */
 /* "job 4711": what submit gave */
 void remote_name(const struct view *v, const struct step_ref *ref, char *out, size_t size);
+
+/* ---- once.c ---- */
+#define ONCE_BYTES 9u /* version u64, changed u8 */
+int downstream_parse(const char *name, enum downstream *ret);
+/* The open run publishes under `downstream once`. *ret: it was kept for the run's end. */
+int once_keep(struct tx *x, uint32_t ds_no, const struct version_rec *ver, bool *ret);
+int once_tell(struct tx *x); /* the open run ended */
+
+/* ---- replan.c ---- */
+struct replan {
+	const struct plan *to; /* NULL: the run has the latest plan already */
+	uint16_t map[PLAN_MAX_STEPS];
+};
+/* x->r->rc says that it was refused; writes nothing. */
+int replan_check(struct tx *x, struct replan *ret);
+int replan_do(struct tx *x, const struct replan *r, uint64_t *new_steps /* bits, added */);
 
 /* ---- one per operation ---- */
 int op_event(struct tx *x, const struct op *op);

@@ -67,7 +67,9 @@
 	X(ENDPOINT, "endpoint")		  /* name under notify: -> endpoint_rec */                 \
 	X(BACKFILL_RUN, "backfill_run")	  /* backfill u64, run_no -> nothing: its runs */          \
 	X(BACKFILL_PART, "backfill_part") /* backfill u64, ds_no, partition -> version u64:        \
-					     published, told at its end (downstream once) */
+					     published, told at its end (downstream once) */       \
+	X(RUN_PART, "run_part") /* run_no, ds_no, partition -> version u64, changed u8: published  \
+				   by a reopened run, told at its end (downstream once) */
 
 enum table {
 #define TABLE_ENUM(id, name) TABLE_##id,

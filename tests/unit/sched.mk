@@ -15,6 +15,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_foreach.c \
 	tests/unit/test_sched_key.c \
 	tests/unit/test_sched_outbox.c \
+	tests/unit/test_sched_mark.c \
 	tests/unit/test_sched_outcome.c \
 	tests/unit/test_sched_overlap.c \
 	tests/unit/test_sched_plans.c \
@@ -22,6 +23,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_random.c \
 	tests/unit/test_sched_record.c \
 	tests/unit/test_sched_remote.c \
+	tests/unit/test_sched_rerun.c \
 	tests/unit/test_sched_retry.c \
 	tests/unit/test_sched_show.c \
 	tests/unit/test_sched_start.c \

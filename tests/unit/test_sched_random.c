@@ -280,6 +280,8 @@ static void act_on_run(struct chance *c, struct rig *g)
 		op.kind = OP_RERUN;
 		op.u.rerun.run = run;
 		op.u.rerun.failed = one_in(c, 2);
+		op.u.rerun.latest = one_in(c, 3);
+		op.u.rerun.downstream = one_in(c, 3) ? "each" : one_in(c, 3) ? "none" : NULL;
 	} else if (one_in(c, 3)) {
 		op.kind = OP_MARK;
 		snprintf(step, sizeof(step), "s%u", roll(c, 6));
