@@ -97,11 +97,29 @@ static void on_pool_change(void *arg)
 		reload_pool_changed(d->reload);
 }
 
+/* A monotonic clock means nothing after the next boot. Without a boot's name each start of the
+ * daemon counts as one. */
+static void read_boot(uint8_t ret[HASH_ID_BYTES])
+{
+	struct str text;
+
+	str_init(&text, 256);
+	if (io_read_file("/proc/sys/kernel/random/boot_id", 255, &text, NULL) == 0) {
+		const char *id = str_peek(&text);
+
+		hash_id(ret, &id, 1);
+	} else {
+		hash_random(ret, HASH_ID_BYTES);
+	}
+	str_done(&text);
+}
+
 static int open_store(struct daemon *d, struct err *err)
 {
 	struct store_options so = {.dir = d->conf->state_dir, .create = true, .now = clock_wall()};
 	struct writer_options wo = {.conf = d->conf,
 	    .now = clock_wall,
+	    .mono = clock_mono,
 	    .on_effects = on_batch_effects,
 	    .arg = d,
 	    .on_fatal = on_store_fatal,
@@ -115,6 +133,7 @@ static int open_store(struct daemon *d, struct err *err)
 	if (rc != 0)
 		return rc;
 	hash_random(&wo.seed, sizeof(wo.seed));
+	read_boot(wo.boot);
 	wo.store = d->store;
 	rc = writer_new(&wo, &d->writer, err);
 	if (rc != 0)

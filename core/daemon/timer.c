@@ -1,6 +1,7 @@
 /* timer.c: one timer for everything that is due: cron, retries, timeouts. It is armed for the first
- * due instant on the real-time clock and also fires when somebody sets that clock. Nothing wakes up
- * while nothing is due. Owner: struct due_timer, loop thread. */
+ * due instant on the real-time clock and also fires when somebody sets that clock, also while it is
+ * not armed; the writer, which is asked then, finds out by how much (core/sched/reclock.c). Nothing
+ * wakes up while nothing is due. Owner: struct due_timer, loop thread. */
 #define LOG_AT "daemon"
 #include "core/daemon/daemon.h"
 
@@ -22,6 +23,7 @@ struct due_timer {
 	int fd;
 	struct event *event; /* owned */
 	wall_us armed_for;   /* TIME_NONE: not armed */
+	bool set;	     /* armed_for is what the kernel knows */
 	bool asked;	     /* OP_DUE is with the writer */
 };
 
@@ -29,8 +31,9 @@ static void set(struct due_timer *t, wall_us at)
 {
 	struct itimerspec spec = {0};
 
-	if (at == t->armed_for)
+	if (at == t->armed_for && t->set)
 		return;
+	t->set = true;
 	t->armed_for = at;
 	if (at != TIME_NONE && at <= 0)
 		at = 1;
@@ -47,7 +50,7 @@ static void on_due_stored(void *arg, const struct op_result *r)
 	struct due_timer *t = arg;
 
 	t->asked = false;
-	t->armed_for = TIME_NONE;
+	t->set = false;
 	if (r->rc != 0) {
 		log_error("what is due cannot be handled: %s", r->err.text);
 		set(t, clock_wall() + AGAIN_US);
@@ -67,7 +70,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	/* ECANCELED: the clock was set; what is due is judged anew either way. */
 	if (read(fd, &count, sizeof(count)) < 0 && errno == ECANCELED)
 		log_info("the clock was set");
-	t->armed_for = TIME_NONE;
+	t->set = false;
 	if (t->asked)
 		return;
 	op = writer_op_new(OP_DUE);
@@ -112,6 +115,7 @@ int due_timer_new(struct daemon *d, struct due_timer **ret, struct err *err)
 	}
 	t->event = event_new(d->loop.base, t->fd, EV_READ | EV_PERSIST, on_due, t);
 	event_add(t->event, NULL);
+	set(t, TIME_NONE);
 	*ret = t;
 	return 0;
 }

@@ -64,6 +64,9 @@ bool params_literal_ok(const char *type, const struct yaml_node *n);
 /* compile_trigger.c */
 void triggers_write(struct unit *u, struct jw *w);
 
+/* compile_time.c: what a trigger says about time, as members of the open object. */
+void times_write(struct unit *u, const struct yaml_node *trigger, const char *zone, struct jw *w);
+
 /* compile_step.c */
 void steps_write(struct unit *u, struct jw *w);
 

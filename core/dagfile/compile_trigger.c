@@ -2,9 +2,6 @@
  * expressions. */
 #include "core/dagfile/compile_int.h"
 
-#include "core/time/cron.h"
-#include "core/time/tz.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -177,63 +174,6 @@ static void check_expressions(struct trigger *t)
 		    "add key: \"${…}\", or leave on_same_key out", "on_same_key needs a key");
 }
 
-/* ---- cron ---- */
-static void add_next(struct compile_result *r, wall_us at)
-{
-	size_t i = r->n_next;
-
-	while (i > 0 && r->next[i - 1] > at)
-		i--;
-	if ((i > 0 && r->next[i - 1] == at) || i == COMPILE_NEXT)
-		return;
-	if (r->n_next < COMPILE_NEXT)
-		r->n_next++;
-	memmove(&r->next[i + 1], &r->next[i], (r->n_next - i - 1) * sizeof(r->next[0]));
-	r->next[i] = at;
-}
-
-static void find_next(struct trigger *t, const char *text, const char *gap, const char *overlap)
-{
-	const struct tz *zone;
-	enum cron_gap g;
-	enum cron_overlap o;
-	wall_us at = t->u->in->now;
-	struct cron cron;
-	int i;
-
-	if (at == TIME_NONE || cron_parse(text, &cron, NULL) != 0 ||
-	    tz_load(t->zone, &zone, NULL) != 0 || cron_gap_parse(gap, &g) != 0 ||
-	    cron_overlap_parse(overlap, &o) != 0)
-		return;
-	for (i = 0; i < COMPILE_NEXT && cron_next(&cron, zone, at, g, o, &at) == 0; i++)
-		add_next(t->u->out, at);
-}
-
-static void write_cron(struct trigger *t, struct jw *w)
-{
-	const struct yaml_node *dst = yaml_get(t->n, "dst");
-	const char *cron = node_text(t->n, "cron", NULL);
-	const char *gap = node_text(dst, "gap", "run_after"),
-		   *overlap = node_text(dst, "overlap", "first");
-
-	jw_kstr(w, "cron", cron);
-	jw_kstr(w, "gap", gap);
-	jw_kstr(w, "overlap", overlap);
-	if (cron != NULL)
-		find_next(t, cron, gap, overlap);
-}
-
-static void write_covers(const struct yaml_node *covers, struct jw *w)
-{
-	if (covers == NULL)
-		return;
-	jw_key(w, "covers");
-	jw_object(w);
-	jw_kstr(w, "unit", node_text(covers, "unit", "day"));
-	jw_ki64(w, "offset", node_int(covers, "offset", 0));
-	jw_end_object(w);
-}
-
 /* ---- data sets ---- */
 static void write_members(struct trigger *t, const struct yaml_node *list, struct jw *w)
 {
@@ -347,12 +287,10 @@ static void write_trigger(struct unit *u, const struct yaml_node *n, struct jw *
 	check_expressions(&t);
 	jw_object(w);
 	jw_kstr(w, "name", n->key);
-	jw_kstr(w, "kind", t.kind == CRON ? "cron" : t.kind == WEBHOOK ? "webhook" : "datasets");
+	jw_kstr(w, "kind", t.kind == 0 ? "cron" : KINDS[__builtin_ctz(t.kind)]);
 	jw_kstr(w, "zone", t.zone);
 	hook = yaml_get(n, "webhook");
-	if (t.kind == CRON)
-		write_cron(&t, w);
-	write_covers(yaml_get(n, "covers"), w);
+	times_write(u, n, t.zone, w);
 	if (t.kind == WEBHOOK && hook != NULL) {
 		check_hook(&t, hook);
 		jw_kstr(w, "hook", hook->text);

@@ -89,7 +89,8 @@ static const struct word WORDS[] = {
     {K_BYTES, "a size", "write bytes with a unit: 512kB, 1MiB, 5GiB", "bad-size"},
     {K_ZONE, "a time zone", "write an IANA name such as Asia/Tokyo or UTC", "bad-zone"},
     {K_CRON, "a cron expression", "write five fields in quotes: \"30 2 * * *\"", "bad-cron"},
-    {K_INSTANT, "a time", "write it as 2026-11-21T17:30:00Z", "bad-time"},
+    {K_INSTANT, "a time", "write it as 2026-11-21T17:30:00Z, or without Z in the trigger's zone",
+	"bad-time"},
     {K_CLOCK, "a time of day", "write it in quotes as \"07:30\"", "bad-time"},
     {K_PERCENT, "a percentage", "write it as 50%", "bad-percent"},
     {K_RATE, "a rate", "write it as 100/s or 10/m", "bad-rate"},
@@ -178,6 +179,7 @@ static bool text_is(uint32_t bit, const struct key *key, const char *s, struct e
 	static const char *const RATE[] = {"/s", "/m", "/h", NULL};
 	const struct tz *zone;
 	struct cron cron;
+	enum tz_fit fit;
 	uint64_t bytes;
 	int64_t v;
 
@@ -201,7 +203,7 @@ static bool text_is(uint32_t bit, const struct key *key, const char *s, struct e
 	case K_CRON:
 		return cron_parse(s, &cron, err) == 0;
 	case K_INSTANT:
-		return clock_parse(s, &v) == 0;
+		return tz_time_parse(tz_utc(), s, &v, &fit) == 0;
 	case K_CLOCK:
 		return is_clock(s);
 	case K_PERCENT:

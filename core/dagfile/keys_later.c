@@ -5,11 +5,7 @@
 #include <string.h>
 
 const struct key_later KEYS_LATER[] = {
-    /* time */
-    {"triggers.*.at", NULL, "use cron, or start the run by hand: sluice trigger DAG --at TIME"},
-    {"triggers.*.every", NULL, "use cron, for example cron: \"*/15 * * * *\""},
-    {"triggers.*.catchup", NULL, "leave it out: ticks that were missed are not made up for"},
-    {"triggers.*.jitter", NULL, "leave it out, or choose different minutes in cron"},
+    /* waits */
     {"late_after", NULL, "leave it out"},
     /* events */
     {"triggers.*.source", NULL, "use a webhook that the other system calls"},

@@ -11,6 +11,7 @@ core_dagfile_libsl_dagfile_la_SOURCES = \
 	%D%/compile_param.c \
 	%D%/compile_role.c \
 	%D%/compile_step.c \
+	%D%/compile_time.c \
 	%D%/compile_trigger.c \
 	%D%/config.c %D%/config.h \
 	%D%/diag.c %D%/diag.h \

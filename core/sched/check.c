@@ -379,7 +379,9 @@ static void check_due_entry(struct checker *c, struct slice key)
 
 	key_init(&k);
 	if (ok && d.kind == DUE_CRON && schedule_get(c->v, d.dag_no, d.trigger, &s) == 0)
-		key_due_cron(&k, s.next, d.dag_no, d.trigger);
+		key_due_cron(&k, s.start_at != 0 ? s.start_at : s.next, d.dag_no, d.trigger);
+	else if (ok && d.kind == DUE_CATCHUP && schedule_get(c->v, d.dag_no, d.trigger, &s) == 0)
+		key_due_catchup(&k, s.catchup_at, d.dag_no, d.trigger);
 	else if (ok && d.kind == DUE_RETRY && step_get(c->v, &d.step, &st) == 0 &&
 		 st.state == STEP_RETRYING)
 		key_due_retry(&k, st.ready_at, &d.step);

@@ -32,11 +32,6 @@ static bool has(struct check_out *o, enum table t, const struct key *k)
 
 /* ---- DAGs ---- */
 
-static bool is_timed(const struct plan_trigger *t)
-{
-	return t->kind == TRIGGER_CRON || t->kind == TRIGGER_AT || t->kind == TRIGGER_EVERY;
-}
-
 static void check_trigger(
     struct check_out *o, const struct dag_rec *d, const struct plan_trigger *t)
 {
@@ -44,7 +39,7 @@ static void check_trigger(
 	struct sched_rec s;
 	struct key k;
 
-	if (is_timed(t) && schedule_get(o->v, d->no, t->name, &s) != 0)
+	if (trigger_is_timed(t) && schedule_get(o->v, d->no, t->name, &s) != 0)
 		check_report(o, "table sched: trigger %s of DAG %s has no entry", t->name, d->name);
 	if ((t->kind == TRIGGER_WEBHOOK || t->kind == TRIGGER_SOURCE) && t->hook != NULL) {
 		key_listen(&k, t->kind == TRIGGER_WEBHOOK ? "hook" : "source", t->hook);
@@ -138,6 +133,36 @@ static int check_listen(struct check_out *o, struct slice key, struct slice valu
 	return 0;
 }
 
+/* Missed instants: their entry, their intervals, their runs; nothing that waits is forgotten. */
+static void check_catchup(
+    struct check_out *o, uint32_t dag_no, const struct plan_trigger *t, const struct sched_rec *s)
+{
+	struct dag_rec d;
+	struct run_rec r;
+	size_t n = 0;
+	struct key k;
+
+	for (size_t i = 0; i < 2 * SCHED_GAPS_MAX && s->missed[i] != 0; i += 2) {
+		if (s->missed[i + 1] <= s->missed[i] || (wall_us)s->missed[i + 1] > s->upto ||
+		    (i > 0 && s->missed[i] < s->missed[i - 1]))
+			check_report(
+			    o, "table sched: trigger %s: what it missed is in disorder", t->name);
+	}
+	for (; n < SCHED_OPEN_MAX && s->open[n] != 0; n++) {
+		if (run_get(o->v, s->open[n], &r) != 0 || r.dag_no != dag_no ||
+		    run_state_ended(r.state) || strcmp(r.trigger_name, t->name) != 0)
+			check_report(o, "table sched: trigger %s counts run %llu as open", t->name,
+			    (unsigned long long)s->open[n]);
+	}
+	key_due_catchup(&k, s->catchup_at, dag_no, t->name);
+	if (s->catchup_at != 0 && !has(o, TABLE_DUE, &k))
+		check_report(
+		    o, "table due: trigger %s starts what it missed, but has no entry", t->name);
+	if (s->catchup_at == 0 && s->missed[0] != 0 && n < t->catchup_at_once &&
+	    dag_get(o->v, dag_no, &d) == 0 && !dag_is_paused(o->v, &d))
+		check_report(o, "table sched: trigger %s forgets what it missed", t->name);
+}
+
 static int check_schedule(struct check_out *o, struct slice key, struct slice value)
 {
 	const struct plan_trigger *t = trigger_of(o, key.p, key.n);
@@ -147,15 +172,29 @@ static int check_schedule(struct check_out *o, struct slice key, struct slice va
 
 	if (rc != 0)
 		return rc;
-	if (t == NULL || !is_timed(t)) {
+	if (t == NULL || !trigger_is_timed(t)) {
 		check_report(o, "table sched: an entry names a trigger that is not there");
 		return 0;
 	}
+	check_catchup(o, be_get32(key.p), t, &s);
 	if (s.next == TIME_NONE)
 		return 0;
-	key_due_cron(&k, s.next, be_get32(key.p), t->name);
+	key_due_cron(&k, s.start_at != 0 ? s.start_at : s.next, be_get32(key.p), t->name);
 	if (!has(o, TABLE_DUE, &k))
 		check_report(o, "table due: trigger %s has a next instant, but no entry", t->name);
+	return 0;
+}
+
+/* An entry that a clock step must not move names one that there is. */
+static int check_meta(struct check_out *o, struct slice key, struct slice value)
+{
+	size_t head = strlen(META_CLOCK_NEW);
+	struct slice s;
+
+	(void)value;
+	if (key.n > head && memcmp(key.p, META_CLOCK_NEW, head) == 0 &&
+	    view_get(o->v, TABLE_DUE, (const uint8_t *)key.p + head, key.n - head, &s) != 0)
+		check_report(o, "table meta: a mark of a clock step stands for no due entry");
 	return 0;
 }
 
@@ -345,6 +384,7 @@ int check_names(struct check_out *o)
 	    {TABLE_SUB, check_sub},
 	    {TABLE_LISTEN, check_listen},
 	    {TABLE_SCHED, check_schedule},
+	    {TABLE_META, check_meta},
 	    {TABLE_DATASET, check_dataset},
 	    {TABLE_DATASET_NAME, check_dataset_name},
 	    {TABLE_DATASET_PART, check_partition},

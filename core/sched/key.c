@@ -199,6 +199,13 @@ void key_due_cron(struct key *k, wall_us at, uint32_t dag_no, const char *trigge
 	key_text(k, trigger);
 }
 
+void key_due_catchup(struct key *k, wall_us at, uint32_t dag_no, const char *trigger)
+{
+	key_due(k, at, DUE_CATCHUP);
+	key_u32(k, dag_no);
+	key_text(k, trigger);
+}
+
 void key_due_retry(struct key *k, wall_us at, const struct step_ref *s)
 {
 	key_due(k, at, DUE_RETRY);
@@ -385,7 +392,7 @@ int key_parse_due(struct slice key, struct due_key *ret)
 	ret->kind = (enum due_kind)p[8];
 	p += 9;
 	key.n -= 9;
-	if (ret->kind == DUE_CRON)
+	if (ret->kind == DUE_CRON || ret->kind == DUE_CATCHUP)
 		return parse_due_cron(p, key.n, ret);
 	if ((ret->kind == DUE_RETRY || ret->kind == DUE_POLL) && key.n == REF_BYTES) {
 		ref_get(p, &ret->step);

@@ -39,6 +39,7 @@ void key_blocked(
 void key_running(struct key *k, uint64_t instance, const struct step_ref *s);
 void key_due(struct key *k, wall_us at, enum due_kind kind); /* the id follows by key_* */
 void key_due_cron(struct key *k, wall_us at, uint32_t dag_no, const char *trigger);
+void key_due_catchup(struct key *k, wall_us at, uint32_t dag_no, const char *trigger);
 void key_due_retry(struct key *k, wall_us at, const struct step_ref *s);
 void key_due_poll(struct key *k, wall_us at, const struct step_ref *s);
 void key_due_run(struct key *k, wall_us at, enum due_kind kind, uint64_t run);
@@ -77,8 +78,8 @@ struct due_key {
 	/* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint; DUE_BACKFILL:
 	 * its number */
 	uint64_t run;
-	uint32_t dag_no;	     /* DUE_CRON */
-	char trigger[PLAN_NAME_MAX]; /* DUE_CRON */
+	uint32_t dag_no;	     /* DUE_CRON, DUE_CATCHUP */
+	char trigger[PLAN_NAME_MAX]; /* DUE_CRON, DUE_CATCHUP */
 };
 int key_parse_due(struct slice key, struct due_key *ret) CHECK_RESULT;
 

@@ -9,6 +9,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/backfill.h \
 	%D%/backfill_plan.c \
 	%D%/cancel.c \
+	%D%/catchup.c \
 	%D%/check.c \
 	%D%/check.h \
 	%D%/check_backfill.c \
@@ -39,6 +40,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/pause.c \
 	%D%/plans.c \
 	%D%/pool.c \
+	%D%/reclock.c \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/remote.c \
@@ -49,6 +51,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/resource.c \
 	%D%/retry.c \
 	%D%/retry.h \
+	%D%/schedule.h \
 	%D%/scope.c \
 	%D%/scope.h \
 	%D%/show.c \

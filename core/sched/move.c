@@ -404,5 +404,7 @@ int run_move(struct tx *x, enum run_state to)
 	/* a mark that changes how an ended run ended tells nobody: a person made it */
 	if (rc == 0 && run_state_ended(to) && !run_state_ended(from))
 		rc = outbox_run(x, end_notice(to));
+	if (rc == 0 && run_state_ended(to) && !run_state_ended(from))
+		rc = schedule_run_ended(x);
 	return rc == 0 && r->backfill != 0 ? backfill_run_moved(x, from, to) : rc;
 }

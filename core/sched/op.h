@@ -37,8 +37,10 @@ enum op_kind {
 	OP_BACKFILL, /* a new backfill and its first runs */
 	OP_BACKFILL_STATE, /* pause, resume, cancel of one */
 	OP_CURSOR_SET,
-	OP_NOTE, /* something a person did beside the store (shutdown, reload, backup): audit only
-		  */
+	OP_NOTE,  /* something a person did beside the store (shutdown, reload, backup): audit only
+		   */
+	OP_CLOCK, /* the writer, first in a batch: where the clocks stand; a step moves what waits
+		   */
 	OP_KIND_N
 };
 
@@ -89,6 +91,11 @@ struct op {
 		struct {
 			uint32_t limit;
 		} due;
+		struct {			     /* OP_CLOCK */
+			uint8_t boot[HASH_ID_BYTES]; /* of the machine: monotonic clocks of one
+							boot can be compared */
+			int64_t offset_us;	     /* now minus the monotonic clock */
+		} clock;
 		struct { /* OP_PLANS */
 			const struct op_file *files;
 			size_t n_files;

@@ -62,10 +62,45 @@ static int head_move(struct tx *x, struct outbox_rec *m, struct slice data, wall
 	return rc;
 }
 
+int outbox_shift(struct tx *x, uint32_t endpoint_no, int64_t step_us, struct key *ret)
+{
+	struct outbox_rec m;
+	struct slice data;
+	char *copy;
+	int rc = must(outbox_head(x->v, endpoint_no, &m, &data));
+
+	if (rc != 0)
+		return rc;
+	m.next_at += step_us;
+	key_due_outbox(ret, m.next_at, endpoint_no);
+	copy = mem_strndup(data.p, data.n);
+	rc = outbox_put(x->v, &m, copy, data.n);
+	mem_free(copy);
+	return rc;
+}
+
+/* A clock that was set back meanwhile must not make the next message wait. */
+static int head_new(struct tx *x, struct outbox_rec *m, struct slice data)
+{
+	char *copy;
+	int rc;
+
+	if (m->next_at > x->now) {
+		m->next_at = x->now;
+		copy = mem_strndup(data.p, data.n);
+		rc = outbox_put(x->v, m, copy, data.n);
+		mem_free(copy);
+		if (rc != 0)
+			return rc;
+	}
+	return head_due(x, m, true);
+}
+
 /* The first message leaves; the next one is due at once. */
 static int head_drop(struct tx *x, struct endpoint_rec *e, const struct outbox_rec *m)
 {
 	struct outbox_rec next;
+	struct slice data;
 	struct key k;
 	int rc = head_due(x, m, false);
 
@@ -77,10 +112,10 @@ static int head_drop(struct tx *x, struct endpoint_rec *e, const struct outbox_r
 	if (e->waiting == 0)
 		return ERR_CORRUPT;
 	e->waiting--;
-	rc = outbox_head(x->v, m->endpoint_no, &next, NULL);
+	rc = outbox_head(x->v, m->endpoint_no, &next, &data);
 	if (rc == ERR_NOT_FOUND)
 		return 0;
-	return rc != 0 ? rc : head_due(x, &next, true);
+	return rc != 0 ? rc : head_new(x, &next, data);
 }
 
 /* Of (what, to whom, when): the same for each try, another one for each message, also in a store

@@ -1,6 +1,6 @@
 /* pause.c: pause and resume of a DAG or of all. While paused no tick is evaluated, no event or
- * person starts a run and no queued run begins; what runs goes on. On resume schedules go on from
- * now. */
+ * person starts a run and no queued run begins; what runs goes on. What schedules
+ * do on resume: tick.c. */
 #include "core/sched/tx.h"
 
 #include "core/sched/codec.h"
@@ -16,7 +16,7 @@ static int apply_to(struct tx *x, struct dag_rec *d)
 	if (d->has_plan && d->state != DAG_GONE) {
 		rc = must(dag_plan(x->v, d, &p));
 		if (rc == 0)
-			rc = schedules_set(x, d, p, on);
+			rc = schedules_set(x, d, p, on ? SCHEDULES_RESUME : SCHEDULES_PAUSE);
 	}
 	if (on)
 		pump_add(x, d->no);

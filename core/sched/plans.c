@@ -140,7 +140,7 @@ static int plan_switch(struct tx *x, struct dag_rec *d, const struct plan *p)
 	if (rc == 0)
 		rc = joins_drop(x, d, TABLE_JOIN);
 	if (rc == 0)
-		rc = schedules_drop(x, d);
+		rc = schedules_drop(x, d, old, p);
 	memcpy(d->plan, p->sha, sizeof(d->plan));
 	d->has_plan = true;
 	d->state = DAG_LIVE;
@@ -151,7 +151,8 @@ static int plan_switch(struct tx *x, struct dag_rec *d, const struct plan *p)
 	if (rc == 0)
 		rc = claim_all(x, d, p);
 	if (rc == 0)
-		rc = schedules_set(x, d, p, !dag_is_paused(x->v, d));
+		rc = schedules_set(
+		    x, d, p, dag_is_paused(x->v, d) ? SCHEDULES_PAUSE : SCHEDULES_PLAN);
 	pump_add(x, d->no); /* max_runs may have grown */
 	return rc;
 }
@@ -193,7 +194,7 @@ static int dag_gone(struct tx *x, struct dag_rec *d)
 	if (rc == 0)
 		rc = joins_drop(x, d, TABLE_JOIN);
 	if (rc == 0)
-		rc = schedules_drop(x, d);
+		rc = schedules_drop(x, d, NULL, NULL);
 	d->state = DAG_GONE;
 	if (rc == 0)
 		rc = dag_write(x, d);

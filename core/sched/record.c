@@ -228,8 +228,13 @@ static const struct field schedule_fields[] = {
     AT(sched_rec, last, F_U64, 8),
     AT(sched_rec, next, F_U64, 8),
     BYTES(sched_rec, plan),
+    SINCE(2, sched_rec, upto, F_U64, 8),
+    SINCE(2, sched_rec, start_at, F_U64, 8),
+    SINCE(2, sched_rec, catchup_at, F_U64, 8),
+    SINCE(2, sched_rec, missed, F_U64S, 2 * SCHED_GAPS_MAX),
+    SINCE(2, sched_rec, open, F_U64S, SCHED_OPEN_MAX),
 };
-CODEC(schedule, sched_rec, 1)
+CODEC(schedule, sched_rec, 2)
 
 static const struct field dataset_fields[] = {
     AT(dataset_rec, no, F_U32, 4),

@@ -188,9 +188,18 @@ enum due_kind {
 	DUE_BACKFILL /* the next runs of a backfill may start */
 };
 
+#define SCHED_GAPS_MAX 8u
+#define SCHED_OPEN_MAX 64u  /* the largest at_once */
 struct sched_rec {	    /* of a time trigger */
 	wall_us last, next; /* logical instants; next TIME_NONE: never again */
 	uint8_t plan[HASH_SHA256_BYTES];
+	/* since version 2; 0 for none */
+	wall_us upto;	  /* every instant up to it is decided: it ran, is missed, or is left out */
+	wall_us start_at; /* when the run of `next` starts (jitter): its due entry; 0: at next */
+	wall_us catchup_at; /* its entry of kind DUE_CATCHUP */
+	/* Pairs (after, upto]: missed instants that are to run, oldest first. */
+	uint64_t missed[2 * SCHED_GAPS_MAX];
+	uint64_t open[SCHED_OPEN_MAX]; /* runs of missed instants that have not ended */
 };
 
 struct dataset_rec {

@@ -91,12 +91,18 @@ void count_name_runs(
 /* Numbers of table meta; a missing one is ERR_NOT_FOUND. */
 int meta_get(const struct view *v, const char *name, uint64_t *ret) CHECK_RESULT;
 int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESULT;
-#define META_SCHEMA "schema" /* u32: STORE_SCHEMA */
-#define META_EPOCH "epoch"   /* u32: high 24 bits of every token */
-#define META_UUID "uuid"     /* 16 bytes */
-#define META_TOKEN "token"   /* u64: last low 40 bits handed out */
-#define META_HOLD "hold"     /* u64: there while DISPATCH is held after a restore */
-#define META_PAUSED "paused" /* u64 1: all DAGs are paused */
+#define META_SCHEMA "schema"		 /* u32: STORE_SCHEMA */
+#define META_EPOCH "epoch"		 /* u32: high 24 bits of every token */
+#define META_UUID "uuid"		 /* 16 bytes */
+#define META_TOKEN "token"		 /* u64: last low 40 bits handed out */
+#define META_HOLD "hold"		 /* u64: there while DISPATCH is held after a restore */
+#define META_PAUSED "paused"		 /* u64 1: all DAGs are paused */
+#define META_CLOCK_BOOT "clock_boot"	 /* 16 bytes: boot in which META_CLOCK_OFFSET was read */
+#define META_CLOCK_OFFSET "clock_offset" /* i64 us: wall clock minus monotonic clock */
+#define META_CLOCK_SEEN "clock_seen"	 /* i64 us: a wall time that was, an hour old at most */
+#define META_CLOCK_STEP "clock_step"	 /* i64 us: due entries are being moved by this much */
+#define META_CLOCK_AT "clock_at"	 /* table u8, key: how far that came */
+#define META_CLOCK_NEW "clock_new:"	 /* with a due key behind it: came since, is not moved */
 #define META_NEXT_DAG "next_dag"
 #define META_NEXT_EVENT "next_event"
 #define META_NEXT_RUN "next_run"

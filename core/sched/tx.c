@@ -220,14 +220,18 @@ bool is_group(const struct tx *x, const struct step_rec *s)
 
 int due_add(struct tx *x, const struct key *k)
 {
+	int rc = view_put(x->v, TABLE_DUE, k->b, k->n, NULL, 0);
+
 	x->due_changed = true;
-	return view_put(x->v, TABLE_DUE, k->b, k->n, NULL, 0);
+	return rc != 0 ? rc : reclock_added(x, k);
 }
 
 int due_del(struct tx *x, const struct key *k)
 {
+	int rc = must(view_del(x->v, TABLE_DUE, k->b, k->n));
+
 	x->due_changed = true;
-	return must(view_del(x->v, TABLE_DUE, k->b, k->n));
+	return rc != 0 ? rc : reclock_deleted(x, k);
 }
 
 void bit_set(uint64_t *bits, uint16_t i)

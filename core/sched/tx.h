@@ -44,7 +44,8 @@ struct tx {
 
 	uint64_t slots;
 	bool slots_known, slots_dirty, due_changed;
-	VEC(uint32_t) pump; /* DAGs in which a queued run may start */
+	bool clock_known, clock_pending; /* reclock.c: entries are still being moved */
+	VEC(uint32_t) pump;		 /* DAGs in which a queued run may start */
 	VEC(struct published) published;
 	VEC(uint64_t) backfills; /* to go on: a run of theirs ended */
 	uint32_t backfilled;	 /* runs made for backfills in this transaction */
@@ -215,8 +216,20 @@ bool trigger_same_times(const struct plan_trigger *a, const struct plan_trigger 
 wall_us trigger_start(const char *dag, const struct plan_trigger *t, wall_us at);
 
 /* ---- tick.c, dataset.c, cancel.c, pool.c ---- */
-int schedules_set(struct tx *x, const struct dag_rec *d, const struct plan *p, bool on);
-int schedules_drop(struct tx *x, const struct dag_rec *d);
+enum schedules_how { SCHEDULES_PLAN, SCHEDULES_PAUSE, SCHEDULES_RESUME };
+int schedules_set(
+    struct tx *x, const struct dag_rec *d, const struct plan *p, enum schedules_how how);
+/* Those that `now` (or NULL) lacks or gives other instants than `was`; the others stay. */
+int schedules_drop(
+    struct tx *x, const struct dag_rec *d, const struct plan *was, const struct plan *now);
+int schedule_run_ended(struct tx *x);			    /* the open run has ended */
+int schedule_set_back(struct tx *x, const struct key *key); /* of TABLE_SCHED: `now` is earlier */
+
+/* ---- reclock.c ---- */
+int op_clock(struct tx *x, const struct op *op);
+int reclock_work(struct tx *x, uint32_t limit, bool *ret_done); /* what a clock step left to do */
+int reclock_added(struct tx *x, const struct key *k);		/* a due entry came */
+int reclock_deleted(struct tx *x, const struct key *k);		/* a due entry went */
 int dataset_need(struct tx *x, const char *name, struct dataset_rec *ret); /* found or made */
 int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver);
 int dataset_fire(struct tx *x);			   /* runs that follow x->published */
@@ -232,6 +245,8 @@ int late_arm(struct tx *x);    /* the open run was queued: its due entry for lat
 int late_disarm(struct tx *x); /* it started or ended */
 int due_late(struct tx *x, const struct due_key *due);
 int due_outbox(struct tx *x, const struct due_key *due);
+/* Moves the first message's time; its due entry is the caller's business: *ret is its new key. */
+int outbox_shift(struct tx *x, uint32_t endpoint_no, int64_t step_us, struct key *ret);
 /* ---- backfill.c ---- */
 /* The open run, which belongs to a backfill, has moved. */
 int backfill_run_moved(struct tx *x, enum run_state from, enum run_state to);

@@ -54,7 +54,11 @@ struct writer_options {
 	struct store *store;
 	const struct conf *conf;
 	wall_us (*now)(void); /* clock_wall, or the simulator's */
-	uint64_t seed;	      /* of the jitter: hash_random, or the simulator's */
+	/* clock_mono, and the boot that it belongs to: when the distance between the two clocks
+	 * changes, OP_CLOCK comes first in the batch. NULL: steps are not looked for. */
+	mono_us (*mono)(void);
+	uint8_t boot[HASH_ID_BYTES];
+	uint64_t seed; /* of the jitter: hash_random, or the simulator's */
 	/* Called on the loop thread once per committed batch, before the `done`s of its ops. */
 	void (*on_effects)(void *arg, const struct effect *v, size_t n);
 	void *arg;

@@ -22,6 +22,8 @@
 #define QUEUE_MAX 65536
 #define DISK_LOW_BYTES (UINT64_C(32) << 20)
 #define DISK_LOOK_US (200 * US_PER_MS)
+#define CLOCK_STEP_US (100 * US_PER_MS)
+#define CLOCK_NEAR_US (10 * US_PER_MS)
 
 /* One commit: its ops and what may happen after it. */
 struct batch {
@@ -36,6 +38,8 @@ struct writer {
 	struct sched_env env;	/* writer thread only */
 	mono_us disk_looked_at; /* writer thread only */
 	bool disk_low;		/* writer thread only; copied into stats */
+	int64_t clock_offset;	/* writer thread only: wall minus monotonic clock, as applied */
+	bool clock_known;	/* writer thread only */
 	bool broken;		/* writer thread only: begin, dispatch or commit failed */
 	pthread_t thread;
 	bool running; /* the thread was started and not joined */
@@ -285,11 +289,56 @@ static void conf_swap(struct batch *b, const struct conf *old)
 	}
 }
 
+/* Both clocks at one moment: a thread that had to wait between the two calls reads them again.
+ * False where that does not help. */
+static bool clocks_read(const struct writer *w, wall_us *ret_now, int64_t *ret_offset)
+{
+	for (int i = 0; i < 5 && w->o.mono; i++) {
+		mono_us before = w->o.mono(), after;
+
+		*ret_now = w->o.now();
+		after = w->o.mono();
+		*ret_offset = *ret_now - after;
+		if (after - before < CLOCK_NEAR_US)
+			return true;
+	}
+	*ret_now = w->o.now();
+	return false;
+}
+
+/* The clock was set since the batch before (or this is the first): what waits is moved before any
+ * operation sees the new time. */
+static int clock_look(struct writer *w, wall_us *ret_now, effect_vec *effects)
+{
+	struct op op = {.kind = OP_CLOCK};
+	struct op_result r;
+	int64_t offset, by;
+	int rc;
+
+	if (!clocks_read(w, ret_now, &offset))
+		return 0;
+	by = w->clock_known ? offset - w->clock_offset : 0;
+	if (w->clock_known && by < CLOCK_STEP_US && by > -CLOCK_STEP_US)
+		return 0;
+	memcpy(op.u.clock.boot, w->o.boot, sizeof(op.u.clock.boot));
+	op.u.clock.offset_us = offset;
+	rc = w->o.apply(&w->txn.view, &w->env, &op, *ret_now, &r, effects);
+	if (rc != 0)
+		return rc;
+	if (w->clock_known)
+		log_warn("the clock was set %s by %lld ms: waits keep their length, schedules "
+			 "follow the clock",
+		    by < 0 ? "back" : "ahead", (long long)(by < 0 ? -by : by) / 1000);
+	w->clock_offset = offset;
+	w->clock_known = true;
+	return 0;
+}
+
 static int batch_apply(struct writer *w, struct batch *b, uint64_t *ret_jobs)
 {
-	wall_us now = w->o.now();
+	wall_us now;
 	size_t dispatched;
-	int rc = 0;
+	int rc = clock_look(w, &now, &b->effects);
 
 	for (struct writer_op *op = b->ops; op && rc == 0; op = op->next)
 		rc = apply_one(w, op, now, &b->effects);
@@ -307,7 +356,8 @@ static int batch_apply(struct writer *w, struct batch *b, uint64_t *ret_jobs)
 static int batch_run(struct writer *w, struct batch *b)
 {
 	struct sched_env saved = w->env;
-	bool posted = false;
+	bool posted = false, clock_known = w->clock_known;
+	int64_t clock_offset = w->clock_offset;
 	unsigned points = 0;
 	uint64_t jobs = 0;
 	int rc = store_txn_begin(&w->txn, true);
@@ -339,6 +389,8 @@ static int batch_run(struct writer *w, struct batch *b)
 	return 0;
 failed:
 	w->env = saved;
+	w->clock_known = clock_known;
+	w->clock_offset = clock_offset;
 	VEC_CLEAR(&b->effects);
 	return rc;
 }

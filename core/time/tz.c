@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define US_PER_DAY (INT64_C(86400) * US_PER_S)
 
@@ -169,6 +170,33 @@ wall_us tz_from_civil(const struct tz *zone, civil_us c)
 
 	tz_fit(zone, c, &f);
 	return f.first;
+}
+
+int tz_time_parse(const struct tz *zone, const char *text, wall_us *ret, enum tz_fit *ret_fit)
+{
+	size_t n = strlen(text);
+	struct tz_fitting f;
+	char utc[40];
+	wall_us t;
+	int rc;
+
+	if (n > 10 && strpbrk(text + 10, "Zz+-") != NULL) {
+		rc = clock_parse(text, &t);
+		if (rc == 0) {
+			*ret = t;
+			*ret_fit = TZ_ONCE;
+		}
+		return rc;
+	}
+	/* the same text in UTC gives the civil time */
+	snprintf(utc, sizeof(utc), "%.30s%s%s", text, n == 16 ? ":00" : "", n > 10 ? "Z" : "");
+	rc = n > 30 ? ERR_PARSE : clock_parse(utc, &t);
+	if (rc != 0)
+		return rc;
+	tz_fit(zone, t, &f);
+	*ret = f.first;
+	*ret_fit = f.fit;
+	return 0;
 }
 
 void tz_date(civil_us c, struct tz_date *ret)

@@ -57,6 +57,12 @@ void tz_fit(const struct tz *zone, civil_us c, struct tz_fitting *ret);
 /* The usual choice: once as it is, twice the first, in a gap the first instant after it. */
 wall_us tz_from_civil(const struct tz *zone, civil_us c);
 
+/* A time that a person wrote: RFC 3339 with Z or an offset; or civil in the zone, "2026-11-21",
+ * "2026-11-21T17:30", "2026-11-21 17:30:05". *ret_fit says how often that civil time exists (once
+ * where there is an offset); the instant is tz_from_civil's choice. ERR_PARSE for neither. */
+int tz_time_parse(
+    const struct tz *zone, const char *text, wall_us *ret, enum tz_fit *ret_fit) CHECK_RESULT;
+
 struct tz_date {
 	int64_t year;
 	int month, day;		  /* 1-12, 1-31 */

@@ -8,6 +8,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_audit.c \
 	tests/unit/test_sched_backfill.c \
 	tests/unit/test_sched_apply.c \
+	tests/unit/test_sched_catchup.c \
 	tests/unit/test_sched_check.c \
 	tests/unit/test_sched_event.c \
 	tests/unit/test_sched_fire.c \
@@ -21,6 +22,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_plans.c \
 	tests/unit/test_sched_pool.c \
 	tests/unit/test_sched_random.c \
+	tests/unit/test_sched_reclock.c \
 	tests/unit/test_sched_record.c \
 	tests/unit/test_sched_remote.c \
 	tests/unit/test_sched_rerun.c \

@@ -46,6 +46,40 @@ Test(dagfile_compile, compiles_the_design_s_example)
 	LEAK_CHECK();
 }
 
+Test(dagfile_compile, reads_every_kind_of_time_trigger)
+{
+	static const char text[] =
+	    "dag: x\ntimezone: Asia/Tokyo\ntriggers:\n"
+	    "  once: {at: \"2099-01-01T09:00\"}\n"
+	    "  utc: {at: 2099-01-01T09:00:00Z, zone: UTC}\n"
+	    "  day: {at: \"2099-01-02\", jitter: 90s}\n"
+	    "  beat: {every: {each: 15m, from: \"2026-11-21T00:10:00+09:00\"},\n"
+	    "         catchup: {keep: all, within: 3d, at_once: 4}}\n"
+	    "  bare: {every: {each: 1h}, catchup: {keep: latest}, covers: {unit: hour}}\n" TASK;
+	struct compile_output *out = rig_compile_one(text);
+	struct plan *p = NULL;
+	struct err err = {0};
+
+	cr_assert_gt(out->v[0].plan_n, 0);
+	cr_assert(plan_parse(out->v[0].plan, out->v[0].plan_n, &p, &err) == 0, "%s", err.text);
+	cr_assert_eq(p->n_triggers, 5);
+	cr_expect_eq(p->triggers[0].kind, TRIGGER_AT);
+	cr_expect_eq(p->triggers[1].at_us - p->triggers[0].at_us, 9 * 3600 * US_PER_S);
+	cr_expect_eq(p->triggers[2].at_us - p->triggers[0].at_us, 15 * 3600 * US_PER_S);
+	cr_expect_eq(p->triggers[2].jitter_us, 90 * US_PER_S);
+	cr_expect_eq(p->triggers[3].kind, TRIGGER_EVERY);
+	cr_expect_eq(p->triggers[3].each_us, 900 * US_PER_S);
+	cr_expect_eq(p->triggers[3].from_us % (86400 * US_PER_S), (15 * 60 + 10) * 60 * US_PER_S);
+	cr_expect(p->triggers[3].catchup == CATCHUP_ALL && p->triggers[3].catchup_at_once == 4 &&
+		  p->triggers[3].catchup_within_ms == 3 * 86400000);
+	cr_expect(p->triggers[4].from_us == TIME_NONE && p->triggers[4].catchup == CATCHUP_LATEST &&
+		  p->triggers[4].catchup_within_ms == -1 && p->triggers[4].catchup_at_once == 1);
+	cr_expect_eq(out->v[0].n_next, 5);
+	plan_free(p);
+	compile_output_free(out);
+	LEAK_CHECK();
+}
+
 Test(dagfile_compile, the_same_text_gives_the_same_plan)
 {
 	struct compile_output *a, *b;

@@ -26,6 +26,8 @@ struct world {
 	size_t n, effects;
 	bool effect_seen_uncommitted;
 	int freed_conf;
+	int64_t clock_offset; /* of the last OP_CLOCK */
+	int clocks;
 	atomic_int fatal;
 };
 
@@ -34,6 +36,19 @@ static struct world *the_world; /* on_fatal has no argument */
 static wall_us fixed_now(void)
 {
 	return 5;
+}
+
+static wall_us set_wall = 1000 * US_PER_S;
+static mono_us set_mono;
+
+static wall_us settable_now(void)
+{
+	return set_wall;
+}
+
+static mono_us settable_mono(void)
+{
+	return set_mono;
 }
 
 static int scripted_apply(const struct view *v, struct sched_env *env, const struct op *op,
@@ -46,6 +61,11 @@ static int scripted_apply(const struct view *v, struct sched_env *env, const str
 	(void)now;
 	if (op->kind == OP_CONF)
 		return 0;
+	if (op->kind == OP_CLOCK) {
+		the_world->clocks++;
+		the_world->clock_offset = op->u.clock.offset_us;
+		return 0;
+	}
 	env->random++;
 	rc = view_put(v, TABLE_RUN, &no, sizeof(no), "written", 7);
 	if (rc != 0)
@@ -107,9 +127,10 @@ static void on_done(void *arg, const struct op_result *r)
 	d->order[d->n++] = r->count;
 }
 
-static void world_make(struct world *d)
+static void world_make_clocks(struct world *d, wall_us (*now)(void), mono_us (*mono)(void))
 {
-	struct writer_options o = {.now = fixed_now,
+	struct writer_options o = {.now = now,
+	    .mono = mono,
 	    .arg = d,
 	    .on_effects = on_effects,
 	    .on_fatal = on_fatal,
@@ -124,6 +145,11 @@ static void world_make(struct world *d)
 	o.store = d->t.store;
 	cr_assert_eq(store_read_new(d->t.store, &d->read, &err), 0);
 	cr_assert_eq(writer_new(&o, &d->w, &err), 0, "%s", err.text);
+}
+
+static void world_make(struct world *d)
+{
+	world_make_clocks(d, fixed_now, NULL);
 }
 
 static void world_remove(struct world *d)
@@ -219,6 +245,32 @@ Test(store_writer, hands_back_each_replaced_configuration_once)
 	submit(&d, 1, 0);
 	wait_for(&d, 1);
 	cr_assert_eq(d.freed_conf, 1);
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+/* OP_CLOCK comes once at the start and once per step, before the op that saw the new time. */
+Test(store_writer, tells_of_a_step_of_the_clock_first)
+{
+	static const struct {
+		int64_t mono_ms, step_ms;
+		int clocks;
+	} rows[] = {{0, 0, 1}, {60000, 0, 1}, {10, 99, 1}, {10, 1, 2}, {10, -3600000, 3},
+	    {10, 0, 3}, {3600000, 90, 3}};
+	int64_t offset = set_wall;
+	struct world d;
+
+	world_make_clocks(&d, settable_now, settable_mono);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_mono += rows[i].mono_ms * US_PER_MS;
+		set_wall += (rows[i].mono_ms + rows[i].step_ms) * US_PER_MS;
+		offset += rows[i].step_ms * US_PER_MS;
+		submit(&d, i + 1, 0);
+		wait_for(&d, i + 1);
+		cr_assert_eq(d.clocks, rows[i].clocks, "row %zu: %d", i, d.clocks);
+		if (i == 0 || rows[i].clocks > rows[i - 1].clocks)
+			cr_assert_eq(d.clock_offset, offset, "row %zu", i);
+	}
 	world_remove(&d);
 	LEAK_CHECK();
 }

@@ -196,3 +196,37 @@ Test(time_tz, knows_the_parts_of_a_civil_time)
 	cr_assert_eq(tz_civil(2026, 11, 21, 17, 30, 5), at("2026-11-21T17:30:05Z"));
 	LEAK_CHECK();
 }
+
+Test(time_tz, reads_what_a_person_writes)
+{
+	static const struct {
+		const char *text, *utc;
+		enum tz_fit fit;
+	} rows[] = {
+	    {"2026-11-21T17:30:00Z", "2026-11-21T17:30:00.000Z", TZ_ONCE},
+	    {"2026-11-21T17:30:00+09:00", "2026-11-21T08:30:00.000Z", TZ_ONCE},
+	    {"2026-11-21", "2026-11-21T05:00:00.000Z", TZ_ONCE},
+	    {"2026-11-21T17:30", "2026-11-21T22:30:00.000Z", TZ_ONCE},
+	    {"2026-11-21 17:30:05", "2026-11-21T22:30:05.000Z", TZ_ONCE},
+	    {"2026-07-01T12:00", "2026-07-01T16:00:00.000Z", TZ_ONCE},
+	    {"2026-03-08T02:30", "2026-03-08T07:00:00.000Z", TZ_GAP},
+	    {"2026-11-01T01:30", "2026-11-01T05:30:00.000Z", TZ_TWICE},
+	};
+	static const char *const bad[] = {"", "tomorrow", "2026-13-01", "2026-11-21T",
+	    "2026-11-21T25:00", "2026-11-21T17",
+	    "2026-11-21T17:30:00 and a very long text behind it", "2026-11-21T17:30:00-"};
+	const struct tz *zone;
+	char text[CLOCK_TEXT_MAX];
+	enum tz_fit fit;
+	wall_us t = 5;
+
+	cr_assert_eq(tz_load("America/New_York", &zone, NULL), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_eq(tz_time_parse(zone, rows[i].text, &t, &fit), 0, "%s", rows[i].text);
+		cr_assert_str_eq(clock_format(t, text), rows[i].utc, "%s", rows[i].text);
+		cr_assert_eq(fit, rows[i].fit, "%s", rows[i].text);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_eq(tz_time_parse(zone, bad[i], &t, &fit), ERR_PARSE, "%s", bad[i]);
+	LEAK_CHECK();
+}
