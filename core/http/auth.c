@@ -221,7 +221,7 @@ int auth_scope_parse(
 		return err_set(err, ERR_USAGE,
 		    "\"%s\" is no scope: read, admin, run:DAG or ingest:HOOK", text);
 	if (object[0] != '\0' && !str_eq(object, name))
-		return err_set(err, ERR_USAGE,
+		return err_set(err, ERR_REFUSED,
 		    "one token names one DAG or hook: make a second token for \"%s\"", name);
 	*scopes |= bit;
 	str_copy(object, PLAN_NAME_MAX, name);

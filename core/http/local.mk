@@ -13,6 +13,7 @@ core_http_libsl_http_la_SOURCES = \
 	%D%/hook_standard.c \
 	%D%/http.h \
 	%D%/listen.c \
+	%D%/openapi.c \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/reply.c \
 	%D%/request.c \
@@ -31,3 +32,13 @@ core_http_libsl_http_la_SOURCES = \
 	%D%/vet.c %D%/vet.h
 core_http_libsl_http_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 core_http_libsl_http_la_LIBADD = $(HTTP_PARSER_LIBS) $(EVENT_LIBS) $(M_LIBS)
+
+# The objects of /openapi.json as a C text.
+BUILT_SOURCES += %D%/openapi_parts.inc
+CLEANFILES += %D%/openapi_parts.inc
+EXTRA_DIST += %D%/openapi_parts.json
+%D%/core_http_libsl_http_la-openapi.lo: %D%/openapi_parts.inc
+%D%/openapi_parts.inc: %D%/openapi_parts.json
+	$(AM_V_GEN)$(MKDIR_P) %D% && { echo 'static const char OPENAPI_PARTS[] ='; \
+	sed -e 's/^ *//' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&"/' '$(top_srcdir)/%D%/openapi_parts.json'; \
+	echo ';'; } >$@.tmp && mv $@.tmp $@

@@ -107,6 +107,8 @@ static const char *extra_of(int status)
 	switch (status) {
 	case 401:
 		return "WWW-Authenticate: Bearer\r\nCache-Control: no-store\r\n";
+	case 405: /* a method that no resource has; others name their own */
+		return "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\nCache-Control: no-store\r\n";
 	case 503:
 		return "Retry-After: 5\r\nCache-Control: no-store\r\n";
 	default:

@@ -45,11 +45,11 @@ const struct route http_routes[] = {
     {VET_GET, "/v1/hooks/{hook}", 0, 0, get_hook, "Counts and refused heads of a hook"},
     {VET_GET, "/v1/tokens", 0, 0, get_tokens, "Tokens, without their text"},
     {VET_POST, "/v1/tokens", 0, ROUTE_BODY, post_token, "Make a token"},
-    {VET_DELETE, "/v1/tokens/{token}", 0, 0, delete_token, "Revoke a token"},
+    {VET_DELETE, "/v1/tokens/{name}", 0, 0, delete_token, "Revoke a token"},
     {VET_GET, "/v1/stream", READ, 0, get_stream, "Server-Sent Events"},
     {VET_GET, "/v1/doctor", READ, 0, get_doctor, "Facts for sluice doctor"},
     {VET_POST, "/v1/shutdown", 0, ROUTE_BODY, post_shutdown, "Stop daemon and pool"},
-    {VET_GET, "/openapi.json", READ, 0, refuse_later, "This table as OpenAPI 3.1"},
+    {VET_GET, "/openapi.json", READ, 0, get_openapi, "This table as OpenAPI 3.1"},
     {VET_GET, "/v1/joins", READ, 0, refuse_later, "Open joins"},
     {VET_GET, "/v1/backfills", READ, 0, refuse_later, "Backfills"},
     {VET_POST, "/v1/backfills", 0, ROUTE_BODY, refuse_later, "Start a backfill"},
@@ -145,17 +145,68 @@ void route_view_end(struct http_req *q)
 	q->h->env.view_end(q->h->env.arg);
 }
 
-static bool name_listed(const char *names, const char *key)
+static bool all_texts(const struct json *list)
+{
+	for (const struct json *j = json_first(list); j != NULL; j = json_next(j))
+		if (!json_is(j, JSON_STRING))
+			return false;
+	return json_is(list, JSON_ARRAY);
+}
+
+/* type: as in "key:string", up to the next blank. */
+static bool has_type(const struct json *j, const char *type)
+{
+	size_t n = strcspn(type, " ");
+
+	if (n > 0 && type[n - 1] == '?') {
+		if (json_is(j, JSON_NULL))
+			return true;
+		n--;
+	}
+	if (n == 6 && memcmp(type, "string", n) == 0)
+		return json_is(j, JSON_STRING);
+	if (n == 4 && memcmp(type, "bool", n) == 0)
+		return json_is(j, JSON_BOOL);
+	if (n == 3 && memcmp(type, "int", n) == 0)
+		return json_is(j, JSON_NUMBER) && json_num(j, 0.5) == (double)json_i64(j, 0);
+	if (n == 6 && memcmp(type, "object", n) == 0)
+		return json_is(j, JSON_OBJECT);
+	if (n == 7 && memcmp(type, "strings", n) == 0)
+		return all_texts(j);
+	return true;
+}
+
+/* The type that `names` gives the member: NULL where it has no such name, "" for any. */
+static const char *type_listed(const char *names, const char *key)
 {
 	size_t n = strlen(key);
 
 	for (const char *p = names; *p != '\0';) {
-		size_t len = strcspn(p, " ");
-		if (len == n && memcmp(p, key, n) == 0)
-			return true;
+		size_t len = strcspn(p, " :");
+		bool found = len == n && memcmp(p, key, n) == 0;
 		p += len;
+		p += *p == ':';
+		if (found)
+			return p;
+		p += strcspn(p, " ");
 		p += *p == ' ';
 	}
+	return NULL;
+}
+
+static bool body_member(struct http_req *q, const char *names, const struct json *m)
+{
+	const char *type = type_listed(names, json_key(m));
+
+	if (type == NULL)
+		reply_problem(q->conn, 400, "usage",
+		    "the body has an unknown member \"%s\"; known: %s", json_key(m),
+		    names[0] != '\0' ? names : "none");
+	else if (!has_type(m, type))
+		reply_problem(q->conn, 400, "usage", "%s: a value of type %.*s is expected",
+		    json_key(m), (int)strcspn(type, " "), type);
+	else
+		return true;
 	return false;
 }
 
@@ -178,11 +229,8 @@ bool route_body(struct http_req *q, const char *names, struct json **ret)
 		return false;
 	}
 	for (const struct json *m = json_first(j); m != NULL; m = json_next(m)) {
-		if (name_listed(names, json_key(m)))
+		if (body_member(q, names, m))
 			continue;
-		reply_problem(q->conn, 400, "usage",
-		    "the body has an unknown member \"%s\"; known: %s", json_key(m),
-		    names[0] != '\0' ? names : "none");
 		json_free(j);
 		return false;
 	}
@@ -194,6 +242,12 @@ static bool bad_query(struct http_req *q, const char *name, const char *want)
 {
 	reply_problem(q->conn, 400, "usage", "%s: %s", name, want);
 	return false;
+}
+
+bool route_flag(const char *text, bool *ret)
+{
+	*ret = str_eq(text, "true") || str_eq(text, "1") || text[0] == '\0';
+	return *ret || str_eq(text, "false") || str_eq(text, "0");
 }
 
 /* A time, or how long ago: 2h. */
@@ -226,11 +280,15 @@ bool route_list_query(struct http_req *q, struct route_list *ret)
 	    !read_since(q, text, &ret->q.since))
 		return bad_query(
 		    q, "since", "a time like 2026-11-21T17:30:00Z, or 90s 15m 2h 3d ago");
-	if (request_query(q, "unmatched", text, sizeof(text), &bad))
-		ret->q.unmatched = !str_eq(text, "false") && !str_eq(text, "0");
+	if (request_query(q, "unmatched", text, sizeof(text), &bad) &&
+	    !route_flag(text, &ret->q.unmatched))
+		return bad_query(q, "unmatched", "true or false");
 	request_query(q, "after", ret->after, sizeof(ret->after), &bad);
-	if (request_query(q, "dag", ret->dag, sizeof(ret->dag), &bad))
+	if (request_query(q, "dag", ret->dag, sizeof(ret->dag), &bad)) {
+		if (ret->dag[0] != '\0' && !str_is_name(ret->dag))
+			return bad_query(q, "dag", "small letters, digits, _ and -, at most 63");
 		ret->q.dag = ret->dag;
+	}
 	if (request_query(q, "state", ret->state, sizeof(ret->state), &bad))
 		ret->q.state = ret->state;
 	return bad ? bad_query(q, "query", "an option is too long or malformed") : true;

@@ -35,13 +35,16 @@ int route_find(struct http_req *q, unsigned *ret_allow);
 const struct view *route_view(struct http_req *q);
 void route_view_end(struct http_req *q);
 /* The body as an object (NULL: empty body) owned by the caller; names: the members that are
- * allowed, parted by blanks. false: answered. */
+ * allowed, parted by blanks, each with its type: "key:string only:strings" (string bool int object
+ * strings; a ? behind it: or null; without a type: any). false: answered. */
 bool route_body(struct http_req *q, const char *names, struct json **ret);
 /* Options limit, after, dag, state, since, unmatched. text holds the strings. false: answered. */
 struct route_list {
 	struct list_query q;
 	char after[128], dag[PLAN_NAME_MAX], state[32];
 };
+/* true, 1 and nothing; false, 0. False for any other text. */
+bool route_flag(const char *text, bool *ret);
 bool route_list_query(struct http_req *q, struct route_list *ret);
 /* {"noun": [ … the handler writes the elements … ], "next": …} */
 struct jw *route_list_begin(struct http_req *q, const char *noun);
@@ -97,6 +100,10 @@ void get_livez(struct http_req *q);
 void get_readyz(struct http_req *q);
 void post_shutdown(struct http_req *q);
 void refuse_later(struct http_req *q);
+/* openapi.c */
+void get_openapi(struct http_req *q);
+void openapi_write(struct jw *w);
+const char *openapi_missing(void); /* a route that it does not describe, or NULL */
 /* metrics.c, stream.c */
 void get_metrics(struct http_req *q);
 void get_stream(struct http_req *q);

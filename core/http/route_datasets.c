@@ -48,7 +48,7 @@ void post_touch(struct http_req *q)
 	struct json *body;
 	wall_us upto;
 
-	if (!route_body(q, "partition complete_through", &body))
+	if (!route_body(q, "partition:string complete_through:string?", &body))
 		return;
 	if (!route_time(q, body, "complete_through", &upto)) {
 		json_free(body);

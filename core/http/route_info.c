@@ -180,7 +180,7 @@ void post_shutdown(struct http_req *q)
 	struct json *body;
 	int64_t ms;
 
-	if (!route_body(q, "how drain_ms", &body))
+	if (!route_body(q, "how:string drain_ms:int", &body))
 		return;
 	bool known = stop_mode(body, &how, &ms);
 	json_free(body);

@@ -104,7 +104,7 @@ static bool log_options(struct http_req *q, struct log_reply *l, uint64_t *ret_a
 	if (request_query(q, "attempt", text, sizeof(text), &bad))
 		bad |= str_to_u64(text, ret_attempt) != 0 || *ret_attempt > UINT32_MAX;
 	if (request_query(q, "follow", text, sizeof(text), &bad))
-		l->follow = !str_eq(text, "0") && !str_eq(text, "false");
+		bad |= !route_flag(text, &l->follow);
 	if (bad)
 		reply_problem(q->conn, 400, "usage", "attempt is a number, follow is 0 or 1");
 	return !bad;

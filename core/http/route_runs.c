@@ -183,7 +183,8 @@ void post_run(struct http_req *q)
 	wall_us at;
 	size_t idem_n;
 
-	if (!route_body(q, "params logical_time key trigger only", &body))
+	if (!route_body(q,
+		"params:object logical_time:string? key:string trigger:string only:strings", &body))
 		return;
 	if (!check_run_body(q, body) || !logical_time(q, body, &at)) {
 		json_free(body);
@@ -283,7 +284,7 @@ void post_cancel_all(struct http_req *q)
 {
 	struct json *body;
 
-	if (!route_body(q, "dag all", &body))
+	if (!route_body(q, "dag:string all:bool", &body))
 		return;
 	const char *dag = json_get_str(body, "dag", NULL);
 	if ((dag != NULL) == json_get_bool(body, "all", false)) {
@@ -305,7 +306,7 @@ void post_rerun(struct http_req *q)
 	struct json *body;
 	uint64_t run;
 
-	if (!route_body(q, "steps failed downstream plan", &body))
+	if (!route_body(q, "steps:strings failed:bool downstream:string plan:string", &body))
 		return;
 	const char *downstream = json_get_str(body, "downstream", NULL);
 	const char *plan = json_get_str(body, "plan", "pinned");
@@ -352,7 +353,7 @@ void post_mark(struct http_req *q)
 	struct json *body;
 	uint64_t run;
 
-	if (!route_body(q, "state", &body))
+	if (!route_body(q, "state:string", &body))
 		return;
 	const char *state = json_get_str(body, "state", "");
 	if (!str_eq(state, "succeeded") && !str_eq(state, "skipped") && !str_eq(state, "failed")) {

@@ -59,13 +59,13 @@ void post_token(struct http_req *q)
 	struct err err = {0};
 	struct json *body;
 
-	if (!route_body(q, "name scopes", &body))
+	if (!route_body(q, "name:string scopes:strings", &body))
 		return;
 	const char *name = json_get_str(body, "name", "");
 	if (!str_is_name(name))
 		err_set(&err, ERR_USAGE, "name: small letters, digits, _ and -, at most 63");
 	if (err.code != 0 || !read_scopes(body, &rec, &err)) {
-		reply_err(q->conn, ERR_USAGE, &err);
+		reply_err(q->conn, err.code, &err);
 		json_free(body);
 		return;
 	}

@@ -91,7 +91,7 @@ static int judge_method(struct judge *j, const char *s, size_t n)
 			return 0;
 		}
 	}
-	return refuse(j, 501, "the method is not one of GET HEAD POST DELETE OPTIONS");
+	return refuse(j, 405, "the method is not one of GET HEAD POST DELETE OPTIONS");
 }
 
 /* Escapes must be whole, and a NUL would end the text in one reader and not in another. */

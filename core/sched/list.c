@@ -1,5 +1,5 @@
-/* list.c: pages of objects. `after` is the last key of the page before, in characters that a URL
- * leaves alone: a decimal number, or "-" and hexadecimal. Newest first where there is an age. */
+/* list.c: pages of objects. `after` is the number of the last entry of the page before. Newest
+ * first where there is an age. */
 #include "core/sched/show.h"
 #include "core/sched/table.h"
 
@@ -167,6 +167,17 @@ static bool event_of_dag(const struct view *v, const struct event_rec *e, const 
 	return false;
 }
 
+static int verdict_check(const struct list_query *q, struct err *err)
+{
+	if (q->state == NULL || q->state[0] == 0)
+		return 0;
+	for (int i = 0; i < VERDICT_N; i++)
+		if (str_eq(q->state, verdict_name((enum verdict)i)))
+			return 0;
+	return err_set(err, ERR_USAGE,
+	    "state: \"%.40s\" is none of started waiting duplicate unmatched rejected", q->state);
+}
+
 int list_events(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
     struct err *err)
 {
@@ -177,6 +188,8 @@ int list_events(const struct view *v, const struct list_query *q, struct jw *out
 	uint64_t after, seq;
 	int rc = after_number(q, &after, err);
 
+	if (rc == 0)
+		rc = verdict_check(q, err);
 	if (rc != 0)
 		return rc;
 	key_init(&prefix);
@@ -245,6 +258,29 @@ static void names_from(struct names *n, const char *name)
 	memcpy(n->key, name, n->key_n);
 }
 
+static const char *const dag_filters[] = {"live", "broken", "gone", "paused"};
+
+static int dag_filter_check(const struct list_query *q, struct err *err)
+{
+	if (q->state == NULL || q->state[0] == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(dag_filters) / sizeof(dag_filters[0]); i++)
+		if (str_eq(q->state, dag_filters[i]))
+			return 0;
+	return err_set(
+	    err, ERR_USAGE, "state: \"%.40s\" is none of live broken gone paused", q->state);
+}
+
+static bool dag_wanted(const struct list_query *q, const struct dag_rec *d)
+{
+	if (q->dag != NULL && q->dag[0] != 0 && !str_eq(q->dag, d->name))
+		return false;
+	if (q->state == NULL || q->state[0] == 0)
+		return d->state != DAG_GONE; /* history: only where it is asked for */
+	return str_eq(q->state, "paused") ? d->paused && d->state != DAG_GONE
+					  : str_eq(q->state, dag_filters[d->state]);
+}
+
 int list_dags(const struct view *v, const struct list_query *q, wall_us now, struct jw *out,
     char *ret_next, struct err *err)
 {
@@ -254,6 +290,8 @@ int list_dags(const struct view *v, const struct list_query *q, wall_us now, str
 	uint32_t no;
 	int rc = after_number(q, &after, err);
 
+	if (rc == 0)
+		rc = dag_filter_check(q, err);
 	if (rc == 0 && after != 0 && dag_get(v, (uint32_t)after, &d) == 0)
 		names_from(&n, d.name);
 	if (rc != 0)
@@ -263,8 +301,8 @@ int list_dags(const struct view *v, const struct list_query *q, wall_us now, str
 		n.last = no;
 		if (rc != 0)
 			return rc;
-		if (d.state == DAG_GONE && !str_eq(q->state, "gone"))
-			continue; /* history: only where it is asked for */
+		if (!dag_wanted(q, &d))
+			continue;
 		rc = show_dag(v, no, false, now, out);
 		if (rc != 0)
 			return rc;

@@ -16,5 +16,7 @@ tests_sys_keys_mdoc_SOURCES = %D%/keys_mdoc.c
 tests_sys_keys_mdoc_LDADD = core/dagfile/libsl-dagfile.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la
 TESTS += tests/sys/man_keys.sh tests/sys/examples.sh
 EXTRA_DIST += tests/sys/man_keys.sh tests/sys/plugin_mdoc.py tests/sys/examples.sh tests/sys/examples.py
+TESTS += tests/sys/openapi.sh
+EXTRA_DIST += tests/sys/openapi.sh tests/requirements.txt contrib/venv
 TESTS += tests/sys/contract.sh tests/sys/reload.sh
 EXTRA_DIST += tests/sys/contract.sh tests/sys/reload.sh tests/sys/lib.sh

@@ -8,6 +8,7 @@ tests_unit_test_http_SOURCES = tests/unit/http_rig.c tests/unit/http_rig.h \
 	tests/unit/test_http_hook_standard.c \
 	tests/unit/test_http_listen.c \
 	tests/unit/test_http_metrics.c \
+	tests/unit/test_http_openapi.c \
 	tests/unit/test_http_request.c \
 	tests/unit/test_http_route.c \
 	tests/unit/test_http_smuggle.c \

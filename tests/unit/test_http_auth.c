@@ -143,7 +143,7 @@ Test(http_auth, reads_scopes)
 	cr_assert_eq(auth_scope_parse("run:shop", &bits, object, &err), 0);
 	cr_assert_eq(bits, SCOPE_READ | SCOPE_RUN);
 	cr_assert_str_eq(object, "shop");
-	cr_assert_eq(auth_scope_parse("run:other", &bits, object, &err), ERR_USAGE);
+	cr_assert_eq(auth_scope_parse("run:other", &bits, object, &err), ERR_REFUSED);
 	cr_assert_eq(auth_scope_parse("run:", &bits, object, &err), ERR_USAGE);
 	cr_assert_eq(auth_scope_parse("write", &bits, object, &err), ERR_USAGE);
 	cr_assert_eq(auth_scope_parse("ingest:A B", &bits, object, &err), ERR_USAGE);

@@ -45,7 +45,7 @@ static const struct {
     {"two Hosts", GET "Host: evil\r\n\r\n" HID, 0, 400},
     {"absolute URI", "GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n" HID, 0, 400},
     {"HTTP/9.9", "GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n" HID, 0, 505},
-    {"unknown method", "TRACK /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" HID, 0, 501},
+    {"unknown method", "TRACK /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" HID, 0, 405},
     {"encoded ..",
 	"GET /v1/%2e%2e/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" HID, 0,
 	404},

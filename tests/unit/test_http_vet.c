@@ -81,8 +81,8 @@ static const struct {
     {"lower case version", "GET / http/1.1\r\n" H "\r\n", 0, 400},
     {"blank behind the version", "GET / HTTP/1.1 \r\n" H "\r\n", 0, 400},
     {"empty line first", "\r\nGET / HTTP/1.1\r\n" H "\r\n", 0, 400},
-    {"unknown method", "BREW / HTTP/1.1\r\n" H "\r\n", 0, 501},
-    {"lower case method", "get / HTTP/1.1\r\n" H "\r\n", 0, 501},
+    {"unknown method", "BREW / HTTP/1.1\r\n" H "\r\n", 0, 405},
+    {"lower case method", "get / HTTP/1.1\r\n" H "\r\n", 0, 405},
     {"expectation", "GET / HTTP/1.1\r\n" H "Expect: more\r\n\r\n", 0, 417},
     {"upgrade", "GET / HTTP/1.1\r\n" H "Upgrade: h2c\r\n\r\n", 0, 400},
 };
