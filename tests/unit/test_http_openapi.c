@@ -1,4 +1,5 @@
-/* GET /openapi.json against the table of routes; tests/sys/openapi.sh holds it against the daemon. */
+/* GET /openapi.json against the table of routes; the system test openapi.sh asks the daemon. */
+ */
 #include "tests/unit/leak.h"
 
 #include "core/http/route.h"
