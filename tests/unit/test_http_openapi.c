@@ -1,5 +1,4 @@
-/* GET /openapi.json against the table of routes; the system test openapi.sh asks the daemon. */
-* /
+/* GET /openapi.json and the table of routes; the system test openapi.sh asks the daemon. */
 #include "tests/unit/leak.h"
 
 #include "core/http/route.h"
@@ -7,7 +6,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-    static struct json *document(void)
+static struct json *document(void)
 {
 	struct json *j = NULL;
 	struct str text;
