@@ -36,9 +36,17 @@ static char *path_to(const char *prefix, const char *name, const char *suffix)
 
 /* ---- cancel ---- */
 
-static int cancel_all(struct cli *cli, const char *dag)
+static struct json *cancel_body(bool hard)
 {
 	struct json *body = json_new_object();
+	if (hard)
+		json_put(body, "hard", json_new_bool(true));
+	return body;
+}
+
+static int cancel_all(struct cli *cli, const char *dag, bool hard)
+{
+	struct json *body = cancel_body(hard);
 	if (dag)
 		json_put(body, "dag", json_new_str(dag));
 	else
@@ -49,15 +57,18 @@ static int cancel_all(struct cli *cli, const char *dag)
 static int run_cancel(struct cli *cli, const struct args *a)
 {
 	const char *dag = args_get(a, "dag", NULL);
+	bool hard = args_has(a, "hard");
+	if (dag && args_has(a, "all"))
+		return cli_error(EXIT_USAGE, "--dag and --all exclude each other");
 	if (dag || args_has(a, "all")) {
 		if (!args_expect(a, 0, 0))
 			return EXIT_USAGE;
-		return cancel_all(cli, dag);
+		return cancel_all(cli, dag, hard);
 	}
 	if (!args_expect(a, 1, 1))
 		return EXIT_USAGE;
 	char *path = path_to("/v1/runs/", a->pos[0], "/cancel");
-	int rc = act(cli, path, json_new_object(), "is being cancelled", a->pos[0]);
+	int rc = act(cli, path, cancel_body(hard), "is being cancelled", a->pos[0]);
 	mem_free(path);
 	return rc;
 }
@@ -65,14 +76,15 @@ static int run_cancel(struct cli *cli, const struct args *a)
 static const struct cli_opt cancel_opts[] = {
     {"dag", "DAG", "Cancel every run of this DAG that has not ended.", 0},
     {"all", NULL, "Cancel every run that has not ended.", 0},
+    {"hard", NULL, "Kill what runs at once, also where its grace is running.", 0},
     {NULL, NULL, NULL, 0},
 };
 const struct command cmd_cancel = {
     .name = "cancel",
-    .synopsis = "RUN | --dag DAG | --all",
+    .synopsis = "RUN | --dag DAG | --all [--hard]",
     .summary = "Cancel a run: waiting steps at once, running ones after their grace",
     .help = "A step that ends well before its grace is over counts as succeeded.\n"
-	    "\nExamples:\n  sluice cancel shop_nightly\n  sluice cancel --dag shop_nightly",
+	    "\nExamples:\n  sluice cancel shop_nightly\n  sluice cancel --dag shop_nightly --hard",
     .opts = cancel_opts,
     .run = run_cancel,
 };

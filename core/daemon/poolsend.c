@@ -32,10 +32,12 @@ int pool_link_job(struct pool_link *p, const struct effect *e, const char *paylo
 	return rc;
 }
 
-static void send_small(struct pool_link *p, const struct effect *e, uint16_t type, uint32_t code)
+static void send_flags(
+    struct pool_link *p, const struct effect *e, uint16_t type, uint16_t flags, uint32_t code)
 {
 	struct instance *i = pool_instance_find(p, e->instance);
 	struct frame f = {.type = type,
+	    .flags = flags,
 	    .run = e->step.run,
 	    .step = e->step.step,
 	    .item = e->step.item,
@@ -49,9 +51,14 @@ static void send_small(struct pool_link *p, const struct effect *e, uint16_t typ
 		log_debug("the pool is gone before a frame of type %u", type);
 }
 
+static void send_small(struct pool_link *p, const struct effect *e, uint16_t type, uint32_t code)
+{
+	send_flags(p, e, type, 0, code);
+}
+
 void pool_link_kill(struct pool_link *p, const struct effect *e)
 {
-	send_small(p, e, FRAME_KILL, OUT_CANCELLED);
+	send_flags(p, e, FRAME_KILL, e->hard ? FRAME_HARD : 0, OUT_CANCELLED);
 	crash_point("kill-after-send");
 }
 

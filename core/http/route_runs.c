@@ -248,12 +248,14 @@ void post_cancel_run(struct http_req *q)
 	struct json *body;
 	uint64_t run;
 
-	if (!route_body(q, "", &body))
+	if (!route_body(q, "hard:bool", &body))
 		return;
+	bool hard = json_get_bool(body, "hard", false);
 	json_free(body);
 	if (!find(q, &run))
 		return;
 	struct call *call = call_new(q, OP_CANCEL, ACTOR_ROOM);
+	call->op->op.u.cancel.hard = hard;
 	call->number = call->op->op.u.cancel.run = run;
 	call->op->op.u.cancel.actor = call_str(call, q->auth.actor);
 	call_submit(call, on_run_changed);
@@ -267,6 +269,7 @@ static void cancel_many(struct http_req *q, const char *dag, struct json *body)
 	call->json = body;
 	call->op->op.u.cancel.dag = call_str(call, dag);
 	call->op->op.u.cancel.all = dag == NULL;
+	call->op->op.u.cancel.hard = json_get_bool(body, "hard", false);
 	call->op->op.u.cancel.actor = call_str(call, q->auth.actor);
 	call_submit(call, route_reply_count);
 }
@@ -275,7 +278,7 @@ void post_cancel_dag(struct http_req *q)
 {
 	struct json *body;
 
-	if (route_body(q, "", &body))
+	if (route_body(q, "hard:bool", &body))
 		cancel_many(q, q->params[0], body);
 }
 
@@ -284,7 +287,7 @@ void post_cancel_all(struct http_req *q)
 {
 	struct json *body;
 
-	if (!route_body(q, "dag:string all:bool", &body))
+	if (!route_body(q, "dag:string all:bool hard:bool", &body))
 		return;
 	const char *dag = json_get_str(body, "dag", NULL);
 	if ((dag != NULL) == json_get_bool(body, "all", false)) {

@@ -248,7 +248,9 @@ static void take_daemon_frame(struct mailbox *m, const struct frame *h)
 		break;
 	case FRAME_KILL: /* unknown or ended: ignored (rule 21) */
 		a = table_find(m, h);
-		if (a != NULL)
+		if (a != NULL && (h->flags & FRAME_HARD) != 0)
+			mailbox_kill_hard(m, a, OUT_CANCELLED);
+		else if (a != NULL)
 			mailbox_kill(m, a, OUT_CANCELLED);
 		break;
 	case FRAME_ACK:

@@ -23,7 +23,7 @@ enum frame_type {
 	/* daemon -> pool */
 	FRAME_HELLO = 1, /* payload: store uuid 16, epoch u32 */
 	FRAME_JOB,	 /* payload: struct job_note JSON length u32, note, job JSON */
-	FRAME_KILL,	 /* run, step, item, token */
+	FRAME_KILL,	 /* run, step, item, token; FRAME_HARD: without grace */
 	FRAME_ACK,
 	FRAME_RETIRE,
 	FRAME_SYSTEM, /* a job of the system lane: token is the daemon's request number; payload as
@@ -48,6 +48,7 @@ enum frame_outcome { OUT_OK = 0, OUT_FAILED, OUT_LOST, OUT_CANCELLED, OUT_DEADLI
 
 #define FRAME_MEMFD 1u
 #define FRAME_RETIRED 2u
+#define FRAME_HARD 8u /* daemon -> pool, in KILL: no grace, also where one is running */
 #define FRAME_LAST 4u /* worker -> pool, in OUT and SYSTEM_OUT: do not keep me, I leave */
 
 /* The worker's end.

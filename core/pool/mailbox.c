@@ -341,6 +341,16 @@ void mailbox_kill(struct mailbox *m, struct attempt *a, uint32_t reason)
 	m->ops.kill(m->ctx, a);
 }
 
+void mailbox_kill_hard(struct mailbox *m, struct attempt *a, uint32_t reason)
+{
+	if (a->state != ATTEMPT_RUNNING)
+		return;
+	a->note.grace_ms = 0;
+	if (a->reason == OUT_OK)
+		a->reason = reason;
+	m->ops.kill(m->ctx, a);
+}
+
 void mailbox_kill_all(struct mailbox *m, uint32_t reason)
 {
 	struct attempt *a, *next;

@@ -38,6 +38,8 @@ void mailbox_end(struct mailbox *m, struct attempt *a, uint32_t code, const char
 void mailbox_progress(struct mailbox *m, struct attempt *a, const char *p, size_t n);
 /* Marks and kills one, or all that run. */
 void mailbox_kill(struct mailbox *m, struct attempt *a, uint32_t reason);
+/* Without grace, also where a kill with one was ordered before. */
+void mailbox_kill_hard(struct mailbox *m, struct attempt *a, uint32_t reason);
 void mailbox_kill_all(struct mailbox *m, uint32_t reason);
 
 bool mailbox_is_empty(const struct mailbox *m); /* no entry and no system job */

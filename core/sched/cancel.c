@@ -1,19 +1,25 @@
 /* cancel.c: the flag and all that has not begun, in one transaction (rule 20); what runs is killed
- * after the commit (rule 21) and ends by its outcome. */
+ * after the commit (rule 21) and ends by its outcome. Of a foreach with thousands of items at most
+ * CANCEL_AT_ONCE end in one transaction; the rest follows by DUE_CANCEL, and DISPATCH hands none of
+ * them out meanwhile. */
 #include "core/sched/tx.h"
 
 #include <string.h>
 
-static int cancel_step(struct tx *x, struct step_rec *s)
+static int kill_step(struct tx *x, struct step_rec *s)
 {
-	if (is_group(x, s) && s->state == STEP_RUNNING)
+	if (is_group(x, s))
 		return 0; /* ends with its items */
+	if (s->submitted)
+		return remote_stop(x, s, REMOTE_CANCEL);
+	effect_step(x, EFFECT_KILL, s);
+	x->fx->v[x->fx->n - 1].hard = x->hard;
+	return 0;
+}
+
+int cancel_step(struct tx *x, struct step_rec *s)
+{
 	switch (s->state) {
-	case STEP_RUNNING:
-		if (s->submitted)
-			return remote_stop(x, s, REMOTE_CANCEL);
-		effect_step(x, EFFECT_KILL, s);
-		return 0;
 	case STEP_WAITING:
 	case STEP_READY:
 	case STEP_RETRYING:
@@ -24,32 +30,96 @@ static int cancel_step(struct tx *x, struct step_rec *s)
 	}
 }
 
-int run_cancel(struct tx *x, const char *message)
+/* *ret_more: items are left for the next transaction. */
+static int cancel_items(struct tx *x, bool kill, bool *ret_more)
 {
+	bool bounded = x->run.state == RUN_RUNNING;
+	uint32_t moved = 0;
 	struct view_walk w;
 	struct step_rec s;
-	struct step_ref ref;
 	struct slice value;
 	struct key k;
 	int rc;
 
-	x->run.cancel = true;
-	x->run_dirty = true;
-	str_copy(x->run.message, sizeof(x->run.message), message);
+	*ret_more = false;
 	key_run(&k, x->run.no);
 	view_walk_init(&w, x->v, TABLE_STEP, k.b, k.n, false);
 	while ((rc = view_walk_next(&w, &value)) == 0) {
-		rc = key_parse_step((struct slice){w.key, w.key_n}, &ref);
-		if (rc == 0 && ref.item == 0)
-			rc = step_load(x, ref.step, 0, &s); /* may be the open group */
-		else if (rc == 0)
-			rc = step_decode(value, &s, NULL);
-		if (rc == 0)
+		rc = step_decode(value, &s, NULL);
+		if (rc != 0)
+			return rc;
+		if (s.item == 0 || step_state_ended(s.state))
+			continue;
+		if (s.state == STEP_RUNNING) {
+			rc = kill ? kill_step(x, &s) : 0;
+		} else if (bounded && moved >= CANCEL_AT_ONCE) {
+			*ret_more = true;
+			if (!kill)
+				return 0;
+		} else {
+			moved++;
 			rc = cancel_step(x, &s);
+		}
 		if (rc != 0)
 			return rc;
 	}
-	return rc == ERR_NOT_FOUND ? flow_settle(x) : rc;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* The due entry for what is left. */
+static int cancel_arm(struct tx *x, bool more)
+{
+	struct run_rec *r = &x->run;
+	struct key k;
+	int rc = 0;
+
+	if (r->cancel_at != 0) {
+		key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
+		rc = due_del(x, &k);
+	}
+	/* not at once: one transaction each */
+	r->cancel_at = more ? x->now + US_PER_MS : 0;
+	x->run_dirty = true;
+	if (rc != 0 || !more)
+		return rc;
+	key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
+	return due_add(x, &k);
+}
+
+int cancel_go_on(struct tx *x, const struct due_key *due)
+{
+	bool more;
+	int rc = must(run_open(x, due->run));
+
+	if (rc != 0)
+		return rc;
+	if (!x->run.cancel || x->run.state != RUN_RUNNING || x->run.cancel_at == 0)
+		return ERR_CORRUPT;
+	rc = cancel_items(x, false, &more);
+	if (rc == 0)
+		rc = cancel_arm(x, more);
+	return rc != 0 ? rc : flow_settle(x);
+}
+
+int run_cancel(struct tx *x, const char *message)
+{
+	struct step_rec s;
+	bool more;
+	int rc = 0;
+
+	x->run.cancel = true;
+	x->run_dirty = true;
+	str_copy(x->run.message, sizeof(x->run.message), message);
+	for (uint16_t i = 0; rc == 0 && i < x->plan->n_steps; i++) {
+		rc = step_load(x, i, 0, &s);
+		if (rc == 0)
+			rc = s.state == STEP_RUNNING ? kill_step(x, &s) : cancel_step(x, &s);
+	}
+	if (rc == 0)
+		rc = cancel_items(x, true, &more);
+	if (rc == 0)
+		rc = cancel_arm(x, more);
+	return rc != 0 ? rc : flow_settle(x);
 }
 
 static int cancel_open(struct tx *x, const char *actor)
@@ -79,7 +149,8 @@ static int cancel_state(struct tx *x, enum run_state state, uint32_t dag_no, con
 		rc = key_tail_u64((struct slice){w.key, w.key_n}, &run);
 		if (rc == 0)
 			rc = must(run_open(x, run));
-		if (rc == 0 && (dag_no == 0 || x->run.dag_no == dag_no) && !x->run.cancel)
+		if (rc == 0 && (dag_no == 0 || x->run.dag_no == dag_no) &&
+		    (!x->run.cancel || x->hard))
 			rc = cancel_open(x, actor);
 		if (rc != 0)
 			return rc;
@@ -93,6 +164,7 @@ int op_cancel(struct tx *x, const struct op *op)
 	struct dag_rec d = {0};
 	int rc;
 
+	x->hard = op->u.cancel.hard;
 	if (op->u.cancel.run != 0) {
 		rc = run_open(x, op->u.cancel.run);
 		if (rc == ERR_NOT_FOUND)
@@ -102,7 +174,7 @@ int op_cancel(struct tx *x, const struct op *op)
 		if (run_state_ended(x->run.state))
 			return refuse(x, ERR_CONFLICT, "the run has ended already: %s",
 			    run_state_name(x->run.state));
-		return x->run.cancel ? 0 : cancel_open(x, actor);
+		return x->run.cancel && !x->hard ? 0 : cancel_open(x, actor);
 	}
 	if (!op->u.cancel.all) {
 		rc = dag_get_named(x->v, op->u.cancel.dag != NULL ? op->u.cancel.dag : "", &d);

@@ -47,7 +47,7 @@ static void check_ready(struct checker *c, const struct step_rec *s)
 	struct key k;
 
 	x.env = &env;
-	if (c->run.cancel || c->run.state != RUN_RUNNING)
+	if ((c->run.cancel && c->run.cancel_at == 0) || c->run.state != RUN_RUNNING)
 		report(c, "run %llu step %u: ready, but the run is %s%s",
 		    (unsigned long long)s->run, s->step, run_state_name(c->run.state),
 		    c->run.cancel ? " and cancelled" : "");
@@ -248,6 +248,13 @@ static void check_run_indexes(struct checker *c)
 			report(c, "run %llu: it can be late no more, and is waited for",
 			    (unsigned long long)r->no);
 	}
+	if (r->cancel_at != 0) {
+		key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
+		want(c, TABLE_DUE, &k, "cancel");
+		if (r->state != RUN_RUNNING || !r->cancel)
+			report(c, "run %llu: a cancel goes on, but the run is %s",
+			    (unsigned long long)r->no, run_state_name(r->state));
+	}
 	if (r->queue_until != 0) {
 		key_due_run(&k, r->queue_until, DUE_QUEUE_TIMEOUT, r->no);
 		want(c, TABLE_DUE, &k, "queue_timeout");
@@ -395,6 +402,8 @@ static void check_due_entry(struct checker *c, struct slice key)
 	else if (ok && d.kind == DUE_OUTBOX && d.run <= UINT32_MAX &&
 		 outbox_head(c->v, (uint32_t)d.run, &m, NULL) == 0)
 		key_due_outbox(&k, m.next_at, m.endpoint_no);
+	else if (ok && d.kind == DUE_CANCEL && run_get(c->v, d.run, &r) == 0)
+		key_due_run(&k, r.cancel_at, DUE_CANCEL, d.run);
 	else if (ok && d.kind == DUE_QUEUE_TIMEOUT && run_get(c->v, d.run, &r) == 0)
 		key_due_run(&k, r.queue_until, DUE_QUEUE_TIMEOUT, d.run);
 	else if (ok && d.kind == DUE_BACKFILL && backfill_get(c->v, d.run, &b) == 0)

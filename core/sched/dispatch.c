@@ -11,6 +11,7 @@ struct lease {
 	uint64_t epoch, counter;
 	bool taken;
 	uint64_t instance, gen;
+	uint32_t cancelled; /* met in table ready while their run is being cancelled */
 };
 
 /* The instance that takes new work: up, not retired; the one connected last, where there are two.
@@ -96,8 +97,12 @@ static int dispatch_one(struct tx *x, const struct step_ref *ref, struct lease *
 		return rc;
 	if (s.state == STEP_RUNNING && s.poll_ready) /* has its tokens, and is ended by a worker */
 		return hand_out(x, &s, l);
-	if (s.state != STEP_READY || s.blocked != 0 || x->run.cancel)
+	if (s.state != STEP_READY || s.blocked != 0)
 		return ERR_CORRUPT;
+	if (x->run.cancel) {
+		l->cancelled++;
+		return cancel_step(x, &s);
+	}
 	rc = missing_resource(x, &s, &blocked);
 	if (rc != 0)
 		return rc;
@@ -115,7 +120,8 @@ static int dispatch_all(struct tx *x, struct lease *l)
 
 	while (rc == 0) {
 		rc = slots_used(x, &used);
-		if (rc != 0 || used >= workers)
+		/* the cancel goes on in the next batch, by its due entry */
+		if (rc != 0 || used >= workers || l->cancelled >= CANCEL_AT_ONCE)
 			break;
 		rc = x->v->next(x->v->ctx, TABLE_READY, first, false, &key, &value);
 		if (rc == 0)

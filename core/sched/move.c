@@ -352,6 +352,11 @@ int run_timers(struct tx *x)
 	struct key k;
 	int rc = queue_timer(x);
 
+	if (rc == 0 && r->cancel_at != 0 && r->state != RUN_RUNNING) {
+		key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
+		rc = due_del(x, &k);
+		r->cancel_at = 0;
+	}
 	if (rc == 0 && r->deadline_at != TIME_NONE) {
 		key_due_run(&k, r->deadline_at, DUE_RUN_TIMEOUT, r->no);
 		rc = due_del(x, &k);

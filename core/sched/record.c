@@ -180,8 +180,9 @@ static const struct field run_fields[] = {
     SINCE(2, run_rec, reopened, F_U32, 4),
     SINCE(2, run_rec, downstream, F_ENUM, DOWNSTREAM_N),
     SINCE(2, run_rec, late, F_BOOL, 1),
+    SINCE(3, run_rec, cancel_at, F_U64, 8),
 };
-CODEC(run, run_rec, 2)
+CODEC(run, run_rec, 3)
 
 static const struct field step_fields[] = {
     AT(step_rec, run, F_U64, 8),

@@ -132,6 +132,8 @@ struct run_rec {
 	uint32_t reopened;	    /* how often a rerun opened it again */
 	enum downstream downstream; /* what its publications start */
 	bool late;		    /* late_after passed before it started: it was told once */
+	/* since version 3 */
+	wall_us cancel_at; /* while a cancel goes on over many items: its due entry; 0 */
 };
 
 struct step_rec {
@@ -183,9 +185,10 @@ enum due_kind {
 	DUE_OUTBOX,
 	DUE_EXPIRE,
 	DUE_LATE,
-	DUE_POLL,    /* a submitted step is to be polled */
-	DUE_CATCHUP, /* the next missed ticks of a schedule may start */
-	DUE_BACKFILL /* the next runs of a backfill may start */
+	DUE_POLL,     /* a submitted step is to be polled */
+	DUE_CATCHUP,  /* the next missed ticks of a schedule may start */
+	DUE_BACKFILL, /* the next runs of a backfill may start */
+	DUE_CANCEL    /* more items of a cancelled run are to end */
 };
 
 #define SCHED_GAPS_MAX 8u

@@ -352,7 +352,9 @@ static int due_retry(struct tx *x, const struct due_key *due)
 		rc = step_load(x, due->step.step, due->step.item, &s);
 	if (rc != 0)
 		return rc;
-	return s.state == STEP_RETRYING ? step_move(x, &s, STEP_READY, x->now) : ERR_CORRUPT;
+	if (s.state != STEP_RETRYING)
+		return ERR_CORRUPT;
+	return x->run.cancel ? cancel_step(x, &s) : step_move(x, &s, STEP_READY, x->now);
 }
 
 static int due_run_timeout(struct tx *x, const struct due_key *due)
@@ -402,6 +404,8 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_outbox(x, due);
 	case DUE_QUEUE_TIMEOUT:
 		return due_queue_timeout(x, due);
+	case DUE_CANCEL:
+		return cancel_go_on(x, due);
 	case DUE_BACKFILL:
 		return backfill_due(x, due->run);
 	case DUE_CATCHUP:

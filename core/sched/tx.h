@@ -232,8 +232,11 @@ int reclock_added(struct tx *x, const struct key *k);		/* a due entry came */
 int reclock_deleted(struct tx *x, const struct key *k);		/* a due entry went */
 int dataset_need(struct tx *x, const char *name, struct dataset_rec *ret); /* found or made */
 int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver);
-int dataset_fire(struct tx *x);			   /* runs that follow x->published */
-int run_cancel(struct tx *x, const char *message); /* the open run */
+int dataset_fire(struct tx *x); /* runs that follow x->published */
+#define CANCEL_AT_ONCE 1000u
+int run_cancel(struct tx *x, const char *message);	   /* the open run */
+int cancel_step(struct tx *x, struct step_rec *s);	   /* where it has not begun */
+int cancel_go_on(struct tx *x, const struct due_key *due); /* DUE_CANCEL */
 int attempt_lost(struct tx *x, struct step_rec *s, const char *message);
 int attempt_unlease(struct tx *x, struct step_rec *s);
 
