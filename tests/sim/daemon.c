@@ -1,0 +1,332 @@
+/* daemon.c: the daemon of the simulator: its queue, the writer's batch as core/store/writer.c runs
+ * it (apply, DISPATCH, one commit; a batch that fails is run op by op), the timer of
+ * core/daemon/timer.c, crashes before and after the commit, a start as core/daemon/life.c does it.
+ */
+#include "core/sched/check.h"
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+#define DUE_BATCH 256
+#define AGAIN_US (5 * US_PER_S)
+#define BATCH_OPS 1024
+
+struct sim_op *op_new(enum op_kind kind)
+{
+	struct sim_op *o = MEM_NEW(struct sim_op);
+
+	o->op.kind = kind;
+	o->publishes = o->partition = -1;
+	return o;
+}
+
+static void plan_batch(struct world *w)
+{
+	if (w->batch_planned || w->queue.n == 0)
+		return;
+	w->batch_planned = true;
+	later(w, between(&w->chance, 100, 4000), EV_BATCH, 0, w->life, 0, NULL);
+}
+
+void submit(struct world *w, struct sim_op *take)
+{
+	if (!w->up) {
+		sim_op_free(take);
+		return;
+	}
+	VEC_ADD(&w->queue, take);
+	plan_batch(w);
+}
+
+/* ---- the timer ---- */
+
+static void arm_at(struct world *w, wall_us at)
+{
+	int64_t in = at - wall(w);
+
+	later(w, (in > 0 ? in : 0) + roll(&w->chance, 2000), EV_TIMER, 0, ++w->timer_gen, w->life,
+	    NULL);
+}
+
+void timer_arm(struct world *w)
+{
+	wall_us at;
+
+	if (w->asked || !w->up)
+		return; /* its result arms again */
+	if (bed_begin(w->bed) != 0 || sched_next_due(bed_view(w->bed), &at) != 0) {
+		fail(w, "what is due cannot be read");
+		at = TIME_NONE;
+	}
+	bed_abort(w->bed);
+	if (at != TIME_NONE)
+		arm_at(w, at);
+	else
+		w->timer_gen++;
+}
+
+void on_timer(struct world *w, uint64_t gen)
+{
+	struct sim_op *o;
+
+	if (!w->up || w->asked || gen != w->timer_gen)
+		return;
+	o = op_new(OP_DUE);
+	o->op.u.due.limit = DUE_BATCH;
+	o->reply = REPLY_DUE;
+	w->asked = true;
+	submit(w, o);
+}
+
+/* TFD_TIMER_CANCEL_ON_SET: what is due is judged anew. */
+void timer_clock_set(struct world *w)
+{
+	if (w->up && !w->asked && !mutant(MUTANT_CLOCK_UNSEEN))
+		later(w, 100, EV_TIMER, 0, ++w->timer_gen, w->life, NULL);
+}
+
+/* ---- looking at the store ---- */
+
+static void on_problem(void *arg, const char *text)
+{
+	fail(arg, "check_store: %s", text);
+}
+
+void check_now(struct world *w)
+{
+	if (w->failed)
+		return;
+	w->fig->checks++;
+	if (bed_begin(w->bed) != 0 || check_store(bed_view(w->bed), on_problem, w) != 0)
+		fail(w, "check_store could not read the store");
+	bed_abort(w->bed);
+}
+
+/* ---- a batch ---- */
+
+static int batch_apply(struct world *w, struct sim_op **ops, size_t n, wall_us now)
+{
+	const struct view *v = bed_view(w->bed);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		ops[i]->fx_from = w->fx.n;
+		memset(&ops[i]->result, 0, sizeof(ops[i]->result));
+		rc = sched_apply(v, &w->env, &ops[i]->op, now, &ops[i]->result, &w->fx);
+		ops[i]->fx_to = w->fx.n;
+		if (rc != 0 && rc != ERR_FULL)
+			fail(w, "sched_apply of operation %d: %s: %s", (int)ops[i]->op.kind,
+			    err_name(rc), ops[i]->result.err.text);
+	}
+	if (rc == 0)
+		rc = sched_dispatch(v, &w->env, now, &w->fx);
+	if (rc != 0 && rc != ERR_FULL)
+		fail(w, "sched_dispatch: %s", err_name(rc));
+	return rc;
+}
+
+/* Committed: the models see what is so from now on. */
+static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
+{
+	size_t from = 0;
+
+	if (bed_begin(w->bed) != 0)
+		fail(w, "the store cannot be read");
+	for (size_t i = 0; i < n && !w->failed; i++) {
+		from = ops[i]->fx_to;
+		if (ops[i]->result.rc != 0)
+			w->fig->refused++;
+		note(w, "op %d rc %d run %llu", (int)ops[i]->op.kind, ops[i]->result.rc,
+		    (unsigned long long)(ops[i]->result.n_runs > 0 ? ops[i]->result.runs[0] : 0));
+		mirror_op(w, ops[i], now);
+		if (!w->failed)
+			model_op(w, ops[i], now);
+	}
+	if (!w->failed)
+		mirror_dispatch(w, from, w->fx.n);
+	bed_abort(w->bed);
+	w->fig->ops += n;
+	w->fig->batches++;
+	if (w->check_every > 0 && w->fig->batches % w->check_every == 0)
+		check_now(w);
+}
+
+/* What a crash leaves of the effects: none, or the first few. */
+static void crash_after(struct world *w, struct sim_op **ops, size_t n)
+{
+	size_t kept = roll(&w->chance, (uint32_t)w->fx.n + 1);
+
+	effects_out(w, 0, kept);
+	if (one_in(&w->chance, 2))
+		replies_out(w, ops, roll(&w->chance, (uint32_t)n + 1));
+}
+
+/* ERR_CLOSED: the daemon died of it. */
+static int batch_run(struct world *w, struct sim_op **ops, size_t n)
+{
+	struct sched_env saved = w->env;
+	wall_us now = wall(w);
+	bool crash = fault_now(w, FAULT_CRASH_IN), before = one_in(&w->chance, 2);
+	int rc;
+
+	VEC_CLEAR(&w->fx);
+	if (bed_begin(w->bed) != 0) {
+		fail(w, "no transaction");
+		return ERR_IO;
+	}
+	rc = batch_apply(w, ops, n, now);
+	if (rc != 0) {
+		if (mutant(MUTANT_FAILED_KEPT) && bed_commit(w->bed) == 0)
+			note(w, "kept");
+		bed_abort(w->bed);
+		w->env = saved;
+		return rc;
+	}
+	if (crash && before) {
+		if (mutant(MUTANT_ACK_EARLY))
+			replies_out(w, ops, n);
+		if (mutant(MUTANT_EFFECT_EARLY))
+			effects_out(w, 0, w->fx.n);
+		bed_abort(w->bed);
+		daemon_crash(w, "before a commit");
+		return ERR_CLOSED;
+	}
+	if (bed_commit(w->bed) != 0)
+		fail(w, "the commit failed");
+	told(w, ops, n, now);
+	if (w->failed || !crash)
+		return 0;
+	crash_after(w, ops, n);
+	daemon_crash(w, "after a commit");
+	return ERR_CLOSED;
+}
+
+static void batch_out(struct world *w, struct sim_op **ops, size_t n)
+{
+	effects_out(w, 0, w->fx.n);
+	replies_out(w, ops, n);
+}
+
+static bool may_fail(const struct sim_op *o)
+{
+	switch (o->op.kind) {
+	case OP_EVENT:
+	case OP_START:
+	case OP_DUE:
+	case OP_CANCEL:
+	case OP_RERUN:
+	case OP_MARK:
+	case OP_TOUCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Each op alone, so that a bad one sinks only itself. */
+static void batch_split(struct world *w, struct sim_op **ops, size_t n)
+{
+	for (size_t i = 0; i < n && !w->failed; i++) {
+		int rc;
+
+		bed_fail_write(w->bed,
+		    may_fail(ops[i]) && one_in(&w->chance, 3) ? 1 + roll(&w->chance, 20) : 0);
+		rc = batch_run(w, &ops[i], 1);
+		bed_fail_write(w->bed, 0);
+		if (rc == ERR_CLOSED)
+			return;
+		if (rc == 0) {
+			batch_out(w, &ops[i], 1);
+			continue;
+		}
+		ops[i]->result.rc = rc;
+		replies_out(w, &ops[i], 1);
+	}
+}
+
+/* Ops that were lost with the daemon: who waits for an answer sends again. */
+static void ops_drop(struct world *w, struct sim_op **ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i]->reply == REPLY_HOOK && !w->hooks.v[ops[i]->arg].acked)
+			later(w, between(&w->chance, US_PER_S, 60 * US_PER_S), EV_SEND, ops[i]->arg,
+			    1, 0, NULL);
+		sim_op_free(ops[i]);
+	}
+}
+
+void on_batch(struct world *w)
+{
+	struct sim_op **ops = w->queue.v;
+	size_t n = w->queue.n;
+	int rc;
+
+	w->batch_planned = false;
+	if (!w->up || n == 0)
+		return;
+	memset(&w->queue, 0, sizeof(w->queue)); /* effects and answers submit anew */
+	if (fault_now(w, FAULT_FULL))
+		bed_fail_write(w->bed, 1 + roll(&w->chance, 200));
+	rc = batch_run(w, ops, n);
+	bed_fail_write(w->bed, 0);
+	if (rc == 0)
+		batch_out(w, ops, n);
+	else if (rc == ERR_FULL && !w->failed)
+		batch_split(w, ops, n);
+	ops_drop(w, ops, n);
+	mem_free(ops);
+	plan_batch(w);
+}
+
+/* ---- death and life ---- */
+
+void daemon_crash(struct world *w, const char *how)
+{
+	int64_t down = spread(&w->chance, 10 * US_PER_MS, w->horizon / 30);
+
+	if (!w->up)
+		return;
+	note(w, "daemon dies %s, down for %lld s", how, (long long)(down / US_PER_S));
+	w->fig->faults[FAULT_CRASH]++;
+	w->up = false;
+	w->asked = w->batch_planned = false;
+	w->life++;
+	ops_drop(w, w->queue.v, w->queue.n);
+	VEC_CLEAR(&w->queue);
+	bed_crash(w->bed);
+	pool_silent(w);
+	later(w, w->calm ? US_PER_S : down, EV_START_DAEMON, 0, 0, 0, NULL);
+}
+
+/* Unchanged files, then the pools, then what is due; all of it in whatever order the writer sees.
+ */
+void daemon_start(struct world *w)
+{
+	struct sched_env fresh = {.conf = &w->conf, .random = w->env.random};
+	bool live = false;
+
+	note(w, "daemon starts");
+	w->up = true;
+	w->up_since = w->mono;
+	w->env = fresh;
+	w->fig->starts++;
+	for (uint32_t i = 0; i < SIM_POOLS; i++) {
+		struct sim_pool *p = &w->pool[i];
+
+		if (p->id == 0)
+			continue;
+		live = live || (p->alive && !p->retired);
+		if (p->alive)
+			later(w, between(&w->chance, 100, 50000), EV_CONNECT, i, w->life, p->id,
+			    NULL);
+		else
+			later(w,
+			    p->dead_at > w->mono ? p->dead_at - w->mono
+						 : between(&w->chance, 100, 50000),
+			    EV_LOCK, i, w->life, p->id, NULL);
+	}
+	if (!live)
+		pool_new(w);
+	if (!mutant(MUTANT_RESTART_TIMER))
+		timer_arm(w);
+}

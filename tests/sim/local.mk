@@ -1,0 +1,30 @@
+# The simulator: `make sim` runs tests/sim/run; `make check` a few seeds and mutants. Planted bugs inside the scheduler
+# are put in by the linker (--wrap), in this program alone: see mutant.c.
+check_PROGRAMS += %D%/sim
+TESTS += %D%/small.sh
+EXTRA_DIST += %D%/run %D%/small.sh
+tests_sim_sim_SOURCES = \
+	tests/unit/memview.c tests/unit/memview.h \
+	%D%/bed.c \
+	%D%/daemon.c \
+	%D%/effect.c \
+	%D%/fault.c \
+	%D%/loop.c \
+	%D%/main.c \
+	%D%/mirror.c \
+	%D%/mirror_step.c \
+	%D%/model.c \
+	%D%/model_start.c \
+	%D%/mutant.c \
+	%D%/person.c \
+	%D%/pool.c \
+	%D%/sim.h \
+	%D%/spec.c \
+	%D%/worker.c
+tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
+tests_sim_sim_LDFLAGS = $(FLAGS_PROGRAM) \
+	-Wl,--wrap=cron_next -Wl,--wrap=dag_is_paused -Wl,--wrap=dataset_fire -Wl,--wrap=due_add -Wl,--wrap=op_due \
+	-Wl,--wrap=op_outcome -Wl,--wrap=op_pool_up -Wl,--wrap=op_unlease -Wl,--wrap=resource_fits -Wl,--wrap=retry_decide \
+	-Wl,--wrap=run_insert -Wl,--wrap=run_cancel -Wl,--wrap=slots_change
+tests_sim_sim_LDADD = core/store/libsl-store.la core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \
+	core/base/libsl-base.la

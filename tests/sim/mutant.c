@@ -1,0 +1,214 @@
+/* mutant.c: planted bugs. Those of the daemon, the pool and the network stand where the simulator
+ * plays them; those inside the scheduler are put around its functions by the linker (--wrap), so
+ * that its sources hold nothing for them. */
+#include "core/sched/retry.h"
+#include "core/sched/tx.h"
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+enum mutant mutant_active;
+uint64_t mutant_count;
+
+static const struct {
+	const char *name, *what;
+} mutants[MUTANT_N] = {[MUTANT_NONE] = {"none", ""},
+#define MUTANT_ROW(id, name, what) [MUTANT_##id] = {name, what},
+    MUTANT_LIST(MUTANT_ROW)
+#undef MUTANT_ROW
+};
+
+const char *mutant_name(enum mutant m)
+{
+	return mutants[m].name;
+}
+
+const char *mutant_what(enum mutant m)
+{
+	return mutants[m].what;
+}
+
+/* Every n-th pass of the active mutant's place. */
+static bool nth(enum mutant m, uint64_t n)
+{
+	return mutant(m) && ++mutant_count % n == 0;
+}
+
+#define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
+WRAP(cron_next);
+WRAP(dag_is_paused);
+WRAP(dataset_fire);
+WRAP(due_add);
+WRAP(op_due);
+WRAP(op_outcome);
+WRAP(op_pool_up);
+WRAP(op_unlease);
+WRAP(resource_fits);
+WRAP(retry_decide);
+WRAP(run_cancel);
+WRAP(run_insert);
+WRAP(slots_change);
+
+int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after, enum cron_gap gap,
+    enum cron_overlap overlap, wall_us *ret_at)
+{
+	return __real_cron_next(cron, zone, after, gap, overlap, ret_at);
+}
+
+int __wrap_cron_next(const struct cron *cron, const struct tz *zone, wall_us after,
+    enum cron_gap gap, enum cron_overlap overlap, wall_us *ret_at)
+{
+	if (mutant(MUTANT_DST_DOUBLED))
+		overlap = CRON_BOTH;
+	return __real_cron_next(cron, zone, after, gap, overlap, ret_at);
+}
+
+bool __wrap_dag_is_paused(const struct view *v, const struct dag_rec *r)
+{
+	return !mutant(MUTANT_PAUSE_IGNORED) && __real_dag_is_paused(v, r);
+}
+
+int __wrap_dataset_fire(struct tx *x)
+{
+	size_t n = x->published.n;
+
+	if (n > 0 && nth(MUTANT_SUBSCRIBER_MISSED, 20))
+		VEC_CLEAR(&x->published);
+	for (size_t i = 0; i < n && nth(MUTANT_JOIN_TWICE, 1); i++) {
+		struct published p = x->published.v[i];
+
+		VEC_ADD(&x->published, p);
+	}
+	return __real_dataset_fire(x);
+}
+
+int __wrap_due_add(struct tx *x, const struct key *k)
+{
+	bool was = x->due_changed;
+	int rc = __real_due_add(x, k);
+
+	if (mutant(MUTANT_DUE_UNTOLD))
+		x->due_changed = was;
+	return rc;
+}
+
+int __wrap_op_due(struct tx *x, const struct op *op)
+{
+	uint32_t random = (uint32_t)(x->now % 997);
+	int rc;
+
+	if (mutant(MUTANT_TICK_LATE)) {
+		wall_us now = x->now;
+
+		/* as if it were later: what is more than 1 s late is past the grace */
+		x->now += INT64_C(59) * US_PER_S;
+		rc = __real_op_due(x, op);
+		x->now = now;
+		return rc;
+	}
+	if (mutant(MUTANT_TICK_DROPPED) && random < 25) {
+		wall_us now = x->now;
+
+		x->now += INT64_C(3600) * US_PER_S;
+		rc = __real_op_due(x, op);
+		x->now = now;
+		return rc;
+	}
+	return __real_op_due(x, op);
+}
+
+int __wrap_op_outcome(struct tx *x, const struct op *op)
+{
+	struct op changed = *op;
+	struct step_rec s;
+
+	if (mutant(MUTANT_STALE_TOKEN) && step_get(x->v, &op->u.outcome.step, &s) == 0) {
+		changed.u.outcome.token = s.token;
+		changed.u.outcome.instance = s.instance;
+	}
+	return __real_op_outcome(x, &changed);
+}
+
+int __wrap_op_pool_up(struct tx *x, const struct op *op)
+{
+	struct op changed = *op;
+	struct op_result *r = x->r;
+	int rc;
+
+	if (!mutant(MUTANT_END_UNSEEN) || op->u.pool_up.n_seen > 0)
+		return __real_op_pool_up(x, op);
+	/* judged as another instance's END: nothing of this one is looked at */
+	changed.u.pool_up.instance = ~op->u.pool_up.instance;
+	rc = __real_op_pool_up(x, &changed);
+	for (size_t i = 0; rc == 0 && r->rc == 0 && i < 4; i++) {
+		if (x->env->pool[i].id == changed.u.pool_up.instance)
+			x->env->pool[i].id = op->u.pool_up.instance;
+	}
+	return rc;
+}
+
+int __wrap_op_unlease(struct tx *x, const struct op *op)
+{
+	int rc = __real_op_unlease(x, op);
+	struct step_rec s;
+
+	if (rc == 0 && mutant(MUTANT_UNLEASE_TRY) && step_get(x->v, &op->u.unlease.step, &s) == 0 &&
+	    s.state == STEP_READY) {
+		s.used++;
+		rc = step_put(x->v, &s);
+	}
+	return rc;
+}
+
+bool __wrap_resource_fits(const struct resource *r, uint64_t used)
+{
+	struct resource more = *r;
+
+	if (mutant(MUTANT_TOKEN_OVER) && str_starts(r->name, "pool:"))
+		more.size++;
+	return __real_resource_fits(&more, used);
+}
+
+bool __wrap_retry_decide(
+    const struct plan_step *p, const struct retry_case *c, uint64_t *random, int64_t *ret_delay_ms)
+{
+	struct retry_case changed = *c;
+	struct plan_step any = *p;
+	bool may;
+
+	if (mutant(MUTANT_RETRY_MORE) && changed.used > 0)
+		changed.used--;
+	if (mutant(MUTANT_RETRY_CLASS))
+		any.retry.classes = ~0u;
+	may = __real_retry_decide(&any, &changed, random, ret_delay_ms);
+	if (may && mutant(MUTANT_RETRY_EARLY))
+		*ret_delay_ms = 0;
+	return may;
+}
+
+int __wrap_run_cancel(struct tx *x, const char *message)
+{
+	int rc = __real_run_cancel(x, message);
+
+	if (rc == 0 && mutant(MUTANT_CANCEL_HALF) && x->run_open)
+		x->run.cancel = false;
+	return rc;
+}
+
+int __wrap_run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed)
+{
+	struct run_new changed = *n;
+
+	if (mutant(MUTANT_RUN_TWICE))
+		changed.next_revision = true;
+	if (mutant(MUTANT_REVISION_LOST))
+		changed.next_revision = false;
+	return __real_run_insert(x, &changed, ret_run, ret_existed);
+}
+
+int __wrap_slots_change(struct tx *x, int by)
+{
+	if (by < 0 && nth(MUTANT_SLOT_LEAK, 50))
+		return 0;
+	return __real_slots_change(x, by);
+}

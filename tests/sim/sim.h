@@ -1,0 +1,475 @@
+/* sim.h: the simulator: the real sched_apply and sched_dispatch on the real store, with four seams:
+ * the clock, chance, the workers behind their pools, and the network. One seed draws a world (DAGs,
+ * limits, schedules), the kinds of faults and their rates; one thread works off a heap of events.
+ *
+ * What is right is said by two models that share no code with core/sched: `model` knows which runs
+ * there must be (ticks, events, data sets, runs by hand), `mirror` follows steps and attempts and
+ * judges limits, order, retries and cancels. Both see only what was committed. */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "core/base/vec.h"
+#include "core/sched/table.h"
+#include "core/time/cron.h"
+
+#define SIM_DAGS 4
+#define SIM_STEPS 6
+#define SIM_TRIGGERS 4
+#define SIM_HOOKS 3
+#define SIM_ITEMS 5
+#define SIM_SETS 4 /* lake/0 … of the DAGs; the last one is touched from outside */
+#define SIM_PARTITIONS 4
+#define SIM_POOLS 8
+#define US_PER_DAY (INT64_C(86400) * US_PER_S)
+
+/* ---- chance ---- */
+struct chance {
+	uint64_t state;
+};
+uint32_t roll(struct chance *c, uint32_t n); /* 0 … n - 1 */
+bool one_in(struct chance *c, uint32_t n);
+int64_t between(struct chance *c, int64_t lo, int64_t hi); /* even */
+int64_t spread(struct chance *c, int64_t lo, int64_t hi);  /* each order of magnitude alike */
+
+/* ---- a map from numbers to indexes of an array ---- */
+struct map {
+	uint64_t *key; /* owned */
+	uint32_t *at;  /* owned; index + 1, 0: empty */
+	size_t n, cap;
+};
+uint32_t map_find(const struct map *m, uint64_t key); /* UINT32_MAX: not there */
+void map_add(struct map *m, uint64_t key, uint32_t at);
+void map_done(struct map *m);
+uint64_t text_hash(const char *s);
+
+/* ---- DAGs as they were drawn ---- */
+struct spec_trigger {
+	enum trigger_kind kind; /* CRON EVERY WEBHOOK DATASETS */
+	char name[16];
+	const char *expr, *zone_name, *gap_name, *overlap_name, *covers;
+	struct cron cron;
+	const struct tz *zone;
+	enum cron_gap gap;
+	enum cron_overlap overlap;
+	int64_t each_us;
+	int offset;
+	uint32_t hook;
+	bool keyed, rerun, keep;
+	enum datasets_rule rule;
+	uint32_t at_least, members; /* bits of data sets */
+	bool join, on_publish;
+};
+struct spec_step {
+	uint32_t needs; /* bits */
+	enum when_rule when;
+	bool each;
+	uint32_t items, parallel, tolerate;
+	uint32_t attempts, classes;
+	int64_t delay_ms, max_delay_ms;
+	double jitter;
+	int pool; /* -1: none */
+	uint32_t tokens;
+	bool only, allow, lost_fails, publishes;
+	int64_t timeout_ms;
+	int priority;
+};
+struct spec {
+	uint32_t dag;
+	struct spec_trigger triggers[SIM_TRIGGERS];
+	struct spec_step steps[SIM_STEPS];
+	uint32_t n_triggers, n_steps, max_runs;
+	int64_t run_timeout_ms;
+	char name[16], path[24];
+	uint8_t sha[HASH_SHA256_BYTES];
+	char *text; /* owned */
+};
+
+/* ---- faults ---- */
+enum fault {
+	FAULT_CRASH,	 /* the daemon dies between two events */
+	FAULT_CRASH_IN,	 /* … inside a batch: before the commit, or among its effects */
+	FAULT_FULL,	 /* a write of the store fails: the batch is thrown away */
+	FAULT_BREAK,	 /* a connection to a pool breaks */
+	FAULT_POOL_KILL, /* a pool dies, its attempts a little later */
+	FAULT_RETIRE,	 /* an upgrade of the pool */
+	FAULT_WORKER,	 /* workers die in an attempt */
+	FAULT_FAIL,	 /* attempts report failures of all classes */
+	FAULT_HANG,	 /* attempts never end by themselves */
+	FAULT_STALE,	 /* outcomes of old tokens, doubled outcomes */
+	FAULT_REPEAT,	 /* deliveries repeated, in any order */
+	FAULT_CLOCK,	 /* the wall clock steps ±1 s … ±1 y */
+	FAULT_PLANS,	 /* files change, break, vanish and come back */
+	FAULT_PAUSE,	 /* DAGs are paused and resumed */
+	FAULT_CANCEL,	 /* runs, DAGs and everything is cancelled */
+	FAULT_RERUN,	 /* runs and steps run again */
+	FAULT_MARK,	 /* steps are marked */
+	FAULT_CONF,	 /* sizes of pools and of the worker set change */
+
+	FAULT_N
+};
+const char *fault_name(enum fault f);
+
+/* ---- planted bugs ---- */
+#define MUTANT_LIST(X)                                                                             \
+	X(TICK_DROPPED, "tick-dropped", "a tick in forty is taken from the store and forgotten")   \
+	X(TICK_LATE, "within-off-by-one", "a tick counts only if it is at most 1 s late")          \
+	X(DST_DOUBLED, "dst-pass-doubled", "both passes of a repeated hour count")                 \
+	X(RUN_TWICE, "identity-ignored", "a cause that was seen makes the next revision")          \
+	X(REVISION_LOST, "revision-lost", "a deliberate repeat finds the old run")                 \
+	X(PAUSE_IGNORED, "pause-ignored", "a paused DAG is taken for a live one")                  \
+	X(JOIN_TWICE, "fired-twice", "a publication starts its subscribers twice")                 \
+	X(SUBSCRIBER_MISSED, "subscriber-missed", "a publication in twenty starts nobody")         \
+	X(STALE_TOKEN, "stale-token-accepted", "an outcome counts whatever its token")             \
+	X(UNLEASE_TRY, "unlease-uses-an-attempt", "what never began counts as a try")              \
+	X(SLOT_LEAK, "slot-not-released", "one release of a slot in fifty is forgotten")           \
+	X(TOKEN_OVER, "pool-off-by-one", "a pool hands out one token more than it has")            \
+	X(RETRY_MORE, "retry-once-more", "a step is tried once more than its rule says")           \
+	X(RETRY_CLASS, "retry-any-class", "failures are retried whatever their class")             \
+	X(RETRY_EARLY, "retry-at-once", "the delay of a retry is forgotten")                       \
+	X(END_UNSEEN, "end-judges-nothing", "what END does not list stays running")                \
+	X(DUE_UNTOLD, "timer-not-armed", "the loop is not told that the first due entry changed")  \
+	X(CANCEL_HALF, "cancel-without-flag", "run_timeout cancels steps but not the run")         \
+	X(ACK_EARLY, "ack-before-commit", "replies leave before their commit")                     \
+	X(EFFECT_EARLY, "handover-before-commit", "jobs leave before their commit")                \
+	X(POOL_FORGETS, "pool-forgets-on-send", "the pool forgets an outcome when it was sent")    \
+	X(LOST_EARLY, "lost-without-lock", "a pool is gone as soon as it is silent")               \
+	X(OLD_GEN, "job-on-old-generation", "a job is sent on whatever connection there is")       \
+	X(CLOCK_UNSEEN, "clock-step-unnoticed",                                                    \
+	    "the timer is not armed anew when the clock is set")                                   \
+	X(RESTART_TIMER, "restart-forgets-timer", "a new daemon does not look at what is due")     \
+	X(FAILED_KEPT, "failed-batch-kept", "a batch that failed is committed as far as it got")
+
+enum mutant {
+	MUTANT_NONE,
+#define MUTANT_ENUM(id, name, what) MUTANT_##id,
+	MUTANT_LIST(MUTANT_ENUM)
+#undef MUTANT_ENUM
+	    MUTANT_N
+};
+extern enum mutant mutant_active;
+extern uint64_t mutant_count; /* passes of the active one's place in this seed */
+const char *mutant_name(enum mutant m);
+const char *mutant_what(enum mutant m);
+static inline bool mutant(enum mutant m)
+{
+	return mutant_active == m;
+}
+/* The scheduler's own, without what a mutant does to it. */
+int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after, enum cron_gap gap,
+    enum cron_overlap overlap, wall_us *ret_at);
+
+/* ---- figures ---- */
+struct figures {
+	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
+	uint64_t refused, checks, stale, missed, extra, starts;
+	uint64_t faults[FAULT_N];
+	int64_t late_up_us;    /* tick, while the daemon was there */
+	int64_t late_down_us;  /* tick, with down time or a set clock in between */
+	int64_t late_start_us; /* the run's start after its instant: limits, pauses */
+	double years;	       /* virtual */
+};
+
+/* ---- operations on their way ---- */
+enum reply { REPLY_NONE, REPLY_DUE, REPLY_HOOK };
+struct sim_op {
+	struct op op;
+	enum reply reply;
+	uint32_t arg; /* event, pool */
+	struct op_result result;
+	size_t fx_from, fx_to;
+	/* what the op's pointers show */
+	char text[3][64], report[512];
+	struct op_file files[SIM_DAGS];
+	const struct spec *specs[SIM_DAGS];
+	const char *names[1];
+	struct json *body;	/* owned */
+	struct step_ref *seen;	/* owned */
+	uint64_t *seen_token;	/* owned */
+	enum step_class class_; /* OP_OUTCOME: what its report says */
+	int64_t retry_after_ms;
+	int publishes, partition; /* data set and partition of the report, -1: none */
+	bool changed;
+};
+
+/* ---- attempts, pools ---- */
+enum attempt_state { ATT_COMMITTED, ATT_SENT, ATT_RUN, ATT_OUT };
+struct attempt {
+	struct step_ref step;
+	uint64_t token;
+	uint32_t pool;
+	enum attempt_state state;
+	const struct spec *spec; /* borrowed */
+	uint32_t generation, version;
+	bool published, killed, orphan; /* orphan: its pool is dead */
+	mono_us ends_at;
+	/* how it ends */
+	int code;
+	enum step_class class_;
+	int64_t retry_after_ms;
+	char report[512];
+	int publishes, partition;
+	bool changed;
+};
+struct sim_pool {
+	uint64_t id; /* 0: no such pool */
+	bool alive, clean, retired, gone_told;
+	uint64_t conn;		    /* 0: none; also its generation */
+	bool answered;		    /* HELLO was read on this connection */
+	mono_us last_up, last_down; /* newest arrival on it: first in, first out */
+	mono_us dead_at;	    /* nothing of it lives from then on */
+	VEC(struct attempt *) table;
+};
+
+/* ---- events of the heap ---- */
+enum event_kind {
+	EV_BATCH,
+	EV_TIMER,
+	EV_START_DAEMON,
+	EV_CONNECT,
+	EV_HELLO,
+	EV_BLOCK,
+	EV_JOB,
+	EV_KILL,
+	EV_ACK,
+	EV_OUT,
+	EV_EOF,
+	EV_LOCK,
+	EV_IDLE,
+	EV_PUBLISH,
+	EV_END,
+	EV_DIE,
+	EV_SEND,
+	EV_FAULT,
+	EV_PERSON,
+	EV_CLOCK_BACK,
+	EV_CALM
+};
+struct event {
+	mono_us at;
+	uint64_t seq;
+	enum event_kind kind;
+	uint32_t a;    /* pool, event of a hook, fault */
+	uint64_t b, c; /* life, connection, token, version */
+	void *p;       /* owned: message */
+};
+
+/* A message of a pool to the daemon: kept outcomes, or a block. */
+struct message {
+	size_t n_seen;
+	struct step_ref *seen;
+	uint64_t *token;
+	bool retired;
+	VEC(struct sim_op *) outcomes;
+};
+
+/* ---- the models ---- */
+struct mstep { /* one step, item or group */
+	struct step_ref ref;
+	enum step_state state;
+	uint64_t token, instance;
+	uint32_t used, lost;
+	bool forbidden; /* its last failure permits no retry */
+	wall_us not_before;
+	uint32_t generation;
+	uint64_t fence; /* the sink's */
+	uint32_t ledger_gen;
+	bool ledger;
+	uint64_t ok_token; /* a success that was reported and not yet lost with its pool */
+	uint32_t ok_pool;
+};
+struct mrun {
+	bool there;
+	const struct spec *spec;
+	enum run_state state;
+	bool cancelled, marked;
+	bool quiet; /* what it publishes starts nothing */
+};
+struct target { /* a run that must be there */
+	char name[160];
+	wall_us due; /* TIME_NONE: not of time */
+	bool seen, prior;
+};
+struct schedule {
+	bool armed;
+	wall_us cursor; /* instants up to here are accounted for */
+	mono_us since;	/* watched without a break since */
+};
+struct hook_event {
+	char id[16], key[8];
+	uint32_t hook;
+	bool acked;
+	uint64_t seq; /* first time stored */
+	enum verdict verdict;
+	uint32_t deliveries;
+};
+struct join_state {
+	uint32_t have, fired;
+	int partition[SIM_SETS];
+};
+struct mdag {
+	const struct spec *spec; /* live; NULL: never, or gone */
+	bool there, paused;
+	struct schedule schedule[SIM_TRIGGERS];
+	struct join_state join[SIM_TRIGGERS][SIM_PARTITIONS + 1];
+};
+
+struct bed; /* the store */
+struct world {
+	uint64_t seed;
+	struct chance chance;
+	struct figures *fig;
+	/* options */
+	bool trace, force_lmdb, force_mem;
+	/* time */
+	mono_us mono, horizon;
+	int64_t offset; /* wall - mono */
+	wall_us wall_max;
+	mono_us clock_set_at;
+	bool calm; /* faults are over */
+	struct event *heap;
+	size_t heap_n, heap_cap;
+	uint64_t heap_seq, steps;
+	/* the store */
+	struct bed *bed;
+	uint32_t check_every;
+	/* the daemon */
+	bool up, batch_planned, asked, due_wanted;
+	uint64_t life, timer_gen, next_conn;
+	mono_us up_since;
+	struct sched_env env;
+	struct conf conf;
+	struct conf_pool conf_pools[2];
+	VEC(struct sim_op *) queue;
+	effect_vec fx;
+	/* pools and attempts */
+	struct sim_pool pool[SIM_POOLS];
+	VEC(struct attempt *) live; /* committed and not ended */
+	/* swarm */
+	bool fault_on[FAULT_N];
+	uint32_t rate[FAULT_N]; /* one in so many, where it is drawn at each chance */
+	uint32_t crash_plan;
+	/* drawn */
+	VEC(struct spec *) specs; /* owned */
+	const struct spec *first[SIM_DAGS];
+	VEC(struct hook_event) hooks;
+	/* models */
+	struct mdag dag[SIM_DAGS];
+	bool paused_all;
+	VEC(struct target) targets;
+	struct map target_of, counter_of, dedupe_of, step_of;
+	VEC(uint32_t) counters;
+	VEC(struct mstep) msteps;
+	VEC(struct mrun) runs; /* by number */
+	uint32_t running[SIM_DAGS];
+	uint64_t set_version[SIM_SETS];
+	/* result */
+	bool failed;
+	char why[600];
+	char last[40][200]; /* what happened last */
+	uint64_t last_n;
+};
+
+/* loop.c */
+wall_us wall(const struct world *w);
+void later(struct world *w, int64_t in_us, enum event_kind kind, uint32_t a, uint64_t b, uint64_t c,
+    void *p);
+bool event_take(struct world *w, struct event *ret);
+void fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_op_free(struct sim_op *o);
+void message_free(struct message *m);
+void attempt_forget(struct world *w, struct attempt *a); /* no longer live */
+void attempt_free(struct world *w, struct attempt *a);
+
+/* bed.c */
+struct bed *bed_new(struct world *w, bool lmdb);
+void bed_free(struct bed *b);
+const struct view *bed_view(struct bed *b); /* within a transaction */
+int bed_begin(struct bed *b);
+int bed_commit(struct bed *b);
+void bed_abort(struct bed *b);
+void bed_crash(struct bed *b);			/* what was not committed is gone; opened anew */
+void bed_fail_write(struct bed *b, uint32_t n); /* the n-th write from now on fails; 0: none */
+bool bed_is_lmdb(const struct bed *b);
+
+/* spec.c */
+const struct spec *spec_draw(struct world *w, uint32_t dag);
+const struct spec *spec_again(struct world *w, const struct spec *old, bool triggers);
+const struct spec *spec_of_plan(const struct world *w, const uint8_t sha[HASH_SHA256_BYTES]);
+const char *partition_name(int partition); /* -1: "" */
+void spec_free(struct spec *s);
+
+/* daemon.c */
+struct sim_op *op_new(enum op_kind kind);
+void submit(struct world *w, struct sim_op *take);
+void on_batch(struct world *w);
+void on_timer(struct world *w, uint64_t gen);
+void daemon_start(struct world *w);
+void daemon_crash(struct world *w, const char *how);
+void timer_arm(struct world *w);
+void timer_clock_set(struct world *w);
+void check_now(struct world *w);
+
+/* effect.c */
+void effects_out(struct world *w, size_t from, size_t n);
+void replies_out(struct world *w, struct sim_op **ops, size_t n);
+
+/* pool.c */
+void pool_new(struct world *w);
+void pool_connect(struct world *w, uint32_t p);
+void pool_break(struct world *w, uint32_t p);
+void pool_kill(struct world *w, uint32_t p);
+void pool_retire(struct world *w, uint32_t p);
+void pool_silent(struct world *w); /* the daemon died */
+int pool_find(const struct world *w, uint64_t id);
+void pool_send(struct world *w, uint32_t p, enum event_kind kind, uint64_t token, void *take);
+void on_pool_event(struct world *w, const struct event *e);
+void pool_maybe_end(struct world *w, uint32_t p);
+void pool_outcome(struct world *w, uint32_t p, struct attempt *a);
+
+/* worker.c */
+void worker_begin(struct world *w, struct attempt *a);
+void worker_kill(struct world *w, struct attempt *a);
+void on_worker_event(struct world *w, const struct event *e);
+
+/* fault.c */
+void faults_draw(struct world *w);
+void on_fault(struct world *w, enum fault f);
+bool fault_now(struct world *w, enum fault f); /* drawn at a chance */
+void clock_step(struct world *w, int64_t by);
+
+/* person.c */
+void hooks_draw(struct world *w);
+void on_send(struct world *w, uint32_t event);
+void on_person(struct world *w, uint64_t run);
+void person_fault(struct world *w, enum fault f);
+void calm_down(struct world *w);
+
+/* mirror.c, mirror_step.c */
+void mirror_op(struct world *w, const struct sim_op *o, wall_us now);
+void mirror_dispatch(struct world *w, size_t from, size_t to);
+void mirror_end(struct world *w);
+struct mstep *mirror_step(struct world *w, const struct step_ref *ref);
+struct mrun *mirror_run(struct world *w, uint64_t run);
+void mirror_effects(struct world *w, size_t from, size_t to);
+void mirror_step_effect(struct world *w, const struct effect *f);
+void mirror_job(struct world *w, const struct effect *f);
+void mirror_outcome(struct world *w, const struct sim_op *o, wall_us now);
+void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,
+    wall_us now, enum step_state became);
+
+/* model.c, model_start.c */
+void model_op(struct world *w, const struct sim_op *o, wall_us now);
+void model_end(struct world *w);
+void model_want(struct world *w, const char *name, wall_us due);
+bool model_has(struct world *w, const char *name);
+uint32_t *model_counter(struct world *w, const char *name);
+bool model_paused(const struct world *w, uint32_t dag);
+void model_event(struct world *w, const struct sim_op *o);
+void model_manual(struct world *w, const struct sim_op *o);
+void model_published(struct world *w, int set, int partition, bool changed, bool fires);
+int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret);
+void model_time_name(
+    const struct spec *s, const struct spec_trigger *t, wall_us at, char *out, size_t n);
+
+#endif
