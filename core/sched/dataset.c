@@ -37,20 +37,23 @@ static int log_version(struct tx *x, uint32_t ds_no, struct version_rec *ver)
 	return rc != 0 ? rc : view_put(x->v, TABLE_DATASET_PART, k.b, k.n, value, sizeof(value));
 }
 
-/* What changed no row makes no version, but moves the watermark; the first is a version in any
- * case. */
+/* What changed no row makes no version, but moves the watermark: it is told as the newest version
+ * of its partition. The first of a partition is a version in any case. */
 int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver)
 {
+	int rc = partition_get(x->v, d->no, ver->partition, &ver->version);
+	bool fresh = ver->changed || rc == ERR_NOT_FOUND, kept = false;
 	struct effect *e;
-	bool fresh = ver->changed || d->version == 0, kept = false;
-	int rc = 0;
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	rc = 0;
 
 	ver->visible_at = x->now;
 	if (ver->complete_through != TIME_NONE &&
 	    (d->complete_through == TIME_NONE || d->complete_through < ver->complete_through))
 		d->complete_through = ver->complete_through;
 	d->visible_at = x->now;
-	ver->version = d->version;
 	if (fresh) {
 		ver->version = ++d->version;
 		rc = log_version(x, d->no, ver);

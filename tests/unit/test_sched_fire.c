@@ -115,6 +115,26 @@ Test(sched_fire, unchanged_moves_the_watermark_and_starts_nothing)
 	LEAK_CHECK();
 }
 
+Test(sched_fire, what_changed_nothing_is_told_of_its_own_partition)
+{
+	struct dataset_rec d;
+	struct rig g;
+
+	begin(&g, ON("any", M("lake/a"), ",\"fire\":\"publish\""), "\"max_runs\":9");
+	publish(&g, "lake/a", "day=2025-11-20", true);
+	publish(&g, "lake/a", "day=2025-11-21", true);
+	publish(&g, "lake/a", "day=2025-11-20", false);
+	cr_assert_str_eq(newest(&g).key, "day=2025-11-20");
+	cr_assert_eq(newest(&g).revision, 1);
+	/* the first of a partition is a version, whether it changed anything or not */
+	publish(&g, "lake/a", "day=2025-11-22", false);
+	cr_assert_str_eq(newest(&g).key, "day=2025-11-22");
+	cr_assert_eq(find_dataset(&g.mem.view, "lake/a", &d), 0);
+	cr_assert_eq(d.version, 3);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_fire, all_waits_for_every_member_and_starts_over)
 {
 	struct rig g;
