@@ -156,7 +156,9 @@ static void crash_after(struct world *w, struct sim_op **ops, size_t n)
 {
 	size_t kept = roll(&w->chance, (uint32_t)w->fx.n + 1);
 
-	effects_out(w, 0, kept);
+	if (w->posted > 0)
+		return; /* first in, first out: earlier ones are lost too */
+	effects_out(w, w->fx.v, kept);
 	if (one_in(&w->chance, 2))
 		replies_out(w, ops, roll(&w->chance, (uint32_t)n + 1));
 }
@@ -186,7 +188,7 @@ static int batch_run(struct world *w, struct sim_op **ops, size_t n)
 		if (mutant(MUTANT_ACK_EARLY))
 			replies_out(w, ops, n);
 		if (mutant(MUTANT_EFFECT_EARLY))
-			effects_out(w, 0, w->fx.n);
+			effects_out(w, w->fx.v, w->fx.n);
 		bed_abort(w->bed);
 		daemon_crash(w, "before a commit");
 		return ERR_CLOSED;
@@ -201,10 +203,59 @@ static int batch_run(struct world *w, struct sim_op **ops, size_t n)
 	return ERR_CLOSED;
 }
 
-static void batch_out(struct world *w, struct sim_op **ops, size_t n)
+/* Ops that were lost with the daemon: who waits for an answer sends again. */
+static void ops_drop(struct world *w, struct sim_op **ops, size_t n, bool again)
 {
-	effects_out(w, 0, w->fx.n);
-	replies_out(w, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		if (again && ops[i]->reply == REPLY_HOOK && !w->hooks.v[ops[i]->arg].acked)
+			later(w, between(&w->chance, US_PER_S, 60 * US_PER_S), EV_SEND, ops[i]->arg,
+			    1, 0, NULL);
+		sim_op_free(ops[i]);
+	}
+}
+
+void posted_free(struct world *w, struct posted *p)
+{
+	ops_drop(w, p->ops, p->n_ops, false);
+	mem_free(p->ops);
+	mem_free(p->fx);
+	mem_free(p);
+}
+
+/* To the loop, which may be busy with other things first. Takes the ops. */
+static void post(struct world *w, struct sim_op **ops, size_t n)
+{
+	struct posted *p = MEM_NEW(struct posted);
+	int64_t in = spread(&w->chance, 20, one_in(&w->chance, 40) ? 300000 : 1000);
+
+	p->n_fx = w->fx.n;
+	p->fx = mem_calloc(w->fx.n + 1, sizeof(*p->fx));
+	if (w->fx.n > 0)
+		memcpy(p->fx, w->fx.v, w->fx.n * sizeof(*p->fx));
+	p->n_ops = n;
+	p->ops = mem_calloc(n + 1, sizeof(struct sim_op *));
+	memcpy(p->ops, ops, n * sizeof(struct sim_op *));
+	if (w->mono + in <= w->delivered_at)
+		in = w->delivered_at + 1 - w->mono;
+	w->delivered_at = w->mono + in;
+	w->posted++;
+	later(w, in, EV_DELIVER, 0, w->life, 0, p);
+	if (fault_now(w, FAULT_BREAK))
+		pool_break_any(w);
+}
+
+void on_deliver(struct world *w, uint64_t life, struct posted *take)
+{
+	bool lost = life != w->life;
+
+	if (!lost) {
+		w->posted--;
+		effects_out(w, take->fx, take->n_fx);
+		replies_out(w, take->ops, take->n_ops);
+	}
+	ops_drop(w, take->ops, take->n_ops, lost);
+	take->n_ops = 0;
+	posted_free(w, take);
 }
 
 static bool may_fail(const struct sim_op *o)
@@ -226,32 +277,22 @@ static bool may_fail(const struct sim_op *o)
 /* Each op alone, so that a bad one sinks only itself. */
 static void batch_split(struct world *w, struct sim_op **ops, size_t n)
 {
-	for (size_t i = 0; i < n && !w->failed; i++) {
+	for (size_t i = 0; i < n; i++) {
 		int rc;
 
 		bed_fail_write(w->bed,
 		    may_fail(ops[i]) && one_in(&w->chance, 3) ? 1 + roll(&w->chance, 20) : 0);
 		rc = batch_run(w, &ops[i], 1);
 		bed_fail_write(w->bed, 0);
-		if (rc == ERR_CLOSED)
+		if (rc == ERR_CLOSED) {
+			ops_drop(w, &ops[i], n - i, true);
 			return;
-		if (rc == 0) {
-			batch_out(w, &ops[i], 1);
-			continue;
 		}
-		ops[i]->result.rc = rc;
-		replies_out(w, &ops[i], 1);
-	}
-}
-
-/* Ops that were lost with the daemon: who waits for an answer sends again. */
-static void ops_drop(struct world *w, struct sim_op **ops, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (ops[i]->reply == REPLY_HOOK && !w->hooks.v[ops[i]->arg].acked)
-			later(w, between(&w->chance, US_PER_S, 60 * US_PER_S), EV_SEND, ops[i]->arg,
-			    1, 0, NULL);
-		sim_op_free(ops[i]);
+		if (rc != 0) {
+			VEC_CLEAR(&w->fx);
+			ops[i]->result.rc = rc;
+		}
+		post(w, &ops[i], 1);
 	}
 }
 
@@ -264,16 +305,17 @@ void on_batch(struct world *w)
 	w->batch_planned = false;
 	if (!w->up || n == 0)
 		return;
-	memset(&w->queue, 0, sizeof(w->queue)); /* effects and answers submit anew */
+	memset(&w->queue, 0, sizeof(w->queue));
 	if (fault_now(w, FAULT_FULL))
 		bed_fail_write(w->bed, 1 + roll(&w->chance, 200));
 	rc = batch_run(w, ops, n);
 	bed_fail_write(w->bed, 0);
 	if (rc == 0)
-		batch_out(w, ops, n);
+		post(w, ops, n);
 	else if (rc == ERR_FULL && !w->failed)
 		batch_split(w, ops, n);
-	ops_drop(w, ops, n);
+	else
+		ops_drop(w, ops, n, true);
 	mem_free(ops);
 	plan_batch(w);
 }
@@ -291,7 +333,8 @@ void daemon_crash(struct world *w, const char *how)
 	w->up = false;
 	w->asked = w->batch_planned = false;
 	w->life++;
-	ops_drop(w, w->queue.v, w->queue.n);
+	w->posted = 0;
+	ops_drop(w, w->queue.v, w->queue.n, true);
 	VEC_CLEAR(&w->queue);
 	bed_crash(w->bed);
 	pool_silent(w);

@@ -43,7 +43,7 @@ static void hand_over(struct world *w, const struct effect *f)
 	int p = pool_find(w, f->instance);
 	bool same;
 
-	if (a == NULL && mutant(MUTANT_EFFECT_EARLY))
+	if (a == NULL && (mutant(MUTANT_EFFECT_EARLY) || mutant(MUTANT_OLD_GEN)))
 		a = attempt_made(w, f, p);
 	if (a == NULL || a->spec == NULL) {
 		if (a != NULL)
@@ -63,25 +63,25 @@ static void hand_over(struct world *w, const struct effect *f)
 	pool_send(w, (uint32_t)p, EV_JOB, f->token, NULL);
 }
 
-void effects_out(struct world *w, size_t from, size_t n)
+void effects_out(struct world *w, const struct effect *v, size_t n)
 {
-	for (size_t i = from; i < n && i < w->fx.n && !w->failed; i++) {
-		struct effect f = w->fx.v[i];
+	bool due = false;
+
+	for (size_t i = 0; i < n && !w->failed; i++) {
+		struct effect f = v[i];
 		int p = pool_find(w, f.instance);
 
 		if (f.kind == EFFECT_JOB)
 			hand_over(w, &f);
 		else if (f.kind == EFFECT_TIMER)
-			w->due_wanted = true;
+			due = true;
 		else if ((f.kind == EFFECT_KILL || f.kind == EFFECT_ORPHAN) && p >= 0)
 			pool_send(w, (uint32_t)p, EV_KILL, f.token, NULL);
 		else if (f.kind == EFFECT_ACK && p >= 0)
 			pool_send(w, (uint32_t)p, EV_ACK, f.token, NULL);
 	}
-	if (w->due_wanted && n == w->fx.n && w->up)
+	if (due)
 		timer_arm(w);
-	if (n == w->fx.n)
-		w->due_wanted = false;
 }
 
 static void hook_answered(struct world *w, const struct sim_op *o)

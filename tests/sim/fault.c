@@ -29,6 +29,7 @@ static const char *const names[FAULT_N] = {
 static const uint32_t rates[FAULT_N][2] = {
     [FAULT_CRASH_IN] = {40, 1000},
     [FAULT_FULL] = {30, 1000},
+    [FAULT_BREAK] = {20, 500},
     [FAULT_WORKER] = {5, 60},
     [FAULT_FAIL] = {2, 30},
     [FAULT_HANG] = {20, 300},
@@ -110,7 +111,7 @@ void on_fault(struct world *w, enum fault f)
 
 	if (w->calm)
 		return;
-	while (f >= FAULT_BREAK && f <= FAULT_RETIRE && p < 2 * SIM_POOLS &&
+	while (f >= FAULT_POOL_KILL && f <= FAULT_RETIRE && p < 2 * SIM_POOLS &&
 	       w->pool[p % SIM_POOLS].id == 0)
 		p++; /* the next one that is there */
 	p %= SIM_POOLS;
@@ -119,10 +120,6 @@ void on_fault(struct world *w, enum fault f)
 	switch (f) {
 	case FAULT_CRASH:
 		daemon_crash(w, "idle");
-		break;
-	case FAULT_BREAK:
-		if (w->up)
-			pool_break(w, p);
 		break;
 	case FAULT_POOL_KILL:
 		pool_kill(w, p);

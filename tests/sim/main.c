@@ -20,14 +20,14 @@
 
 static void world_draw(struct world *w)
 {
-	static const int64_t horizons[] = {8 * 3600, 30 * 86400, 800 * 86400};
+	static const int64_t horizons[] = {3 * 3600, 10 * 86400, 250 * 86400};
 	struct chance *c = &w->chance;
 	bool lmdb = one_in(c, 20);
 	struct sim_op *o;
 
 	w->horizon = horizons[roll(c, 3)] * US_PER_S;
 	if (lmdb)
-		w->horizon /= 4;
+		w->horizon /= 2;
 	/* anywhere between 2021 and 2033, mostly not on a full minute */
 	w->offset = INT64_C(1609459200) * US_PER_S + between(c, 0, 4380) * US_PER_DAY +
 		    between(c, 0, US_PER_DAY);
@@ -67,6 +67,9 @@ static void on_event(struct world *w, const struct event *e)
 		if (e->b == w->life)
 			on_batch(w);
 		break;
+	case EV_DELIVER:
+		on_deliver(w, e->b, e->p);
+		break;
 	case EV_TIMER:
 		if (e->c == w->life)
 			on_timer(w, e->b);
@@ -100,8 +103,10 @@ static void on_event(struct world *w, const struct event *e)
 	}
 }
 
-static void event_drop(const struct event *e)
+static void event_drop(struct world *w, const struct event *e)
 {
+	if (e->kind == EV_DELIVER)
+		posted_free(w, e->p);
 	if (e->kind == EV_BLOCK)
 		message_free(e->p);
 	else if (e->kind == EV_OUT)
@@ -158,7 +163,7 @@ static void world_free(struct world *w)
 	struct event e;
 
 	while (event_take(w, &e))
-		event_drop(&e);
+		event_drop(w, &e);
 	for (size_t i = 0; i < w->queue.n; i++)
 		sim_op_free(w->queue.v[i]);
 	while (w->live.n > 0)

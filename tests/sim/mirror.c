@@ -46,6 +46,8 @@ static void run_new(struct world *w, uint64_t no)
 		return;
 	}
 	m->there = true;
+	note(w, "run %llu is %s of %s, revision %u", (unsigned long long)no, r.key, r.dag,
+	    r.revision);
 	m->state = RUN_QUEUED;
 	m->spec = spec_of_plan(w, r.plan);
 	if (m->spec == NULL || m->spec != w->dag[m->spec->dag].spec)

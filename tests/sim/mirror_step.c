@@ -50,6 +50,17 @@ static void reopened(struct mstep *m)
 	m->ok_token = 0;
 }
 
+/* Judged before its job reached the loop: there it meets a newer connection and goes nowhere. */
+static void never_sent(struct world *w, uint64_t token)
+{
+	for (size_t i = 0; i < w->live.n; i++) {
+		if (w->live.v[i]->token == token && w->live.v[i]->state == ATT_COMMITTED) {
+			attempt_free(w, w->live.v[i]);
+			return;
+		}
+	}
+}
+
 void mirror_step_effect(struct world *w, const struct effect *f)
 {
 	struct mrun *r = mirror_run(w, f->step.run);
@@ -75,6 +86,8 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		    (long long)((m->not_before - wall(w)) / US_PER_MS));
 	if (group && m->state == STEP_RUNNING && !r->marked)
 		group_ended(w, m, r, (enum step_state)f->state);
+	if (!group && m->state == STEP_RUNNING)
+		never_sent(w, m->token);
 	m->state = (enum step_state)f->state;
 	if (!group && m->state == STEP_RUNNING) {
 		if (f->token <= m->token)

@@ -82,20 +82,22 @@ static void schedules(struct world *w, uint32_t d, bool on, wall_us now)
 	}
 }
 
-/* How late it is while the daemon was there all the time and nobody set the clock. */
+/* How late it is; a second is too late where the daemon was there all the time, its store could be
+ * written and nobody set the clock. */
 static void late(struct world *w, const struct schedule *s, wall_us at, wall_us now)
 {
 	mono_us due = at - w->offset;
-	int64_t late_us = now - at, most = w->fault_on[FAULT_FULL] ? 40 : 2;
+	int64_t late_us = now - at;
 
-	if (due < w->up_since || due < w->clock_set_at || due < s->since) {
+	if (due < w->up_since || due < w->clock_set_at || due < s->since ||
+	    w->fault_on[FAULT_FULL]) {
 		if (late_us > w->fig->late_down_us)
 			w->fig->late_down_us = late_us;
 		return;
 	}
 	if (late_us > w->fig->late_up_us)
 		w->fig->late_up_us = late_us;
-	if (late_us > most * US_PER_S)
+	if (late_us > US_PER_S)
 		fail(w, "a tick came %lld ms late with the daemon there all the time",
 		    (long long)(late_us / US_PER_MS));
 }

@@ -17,6 +17,7 @@ static enum verdict want_run(struct world *w, const struct spec *s, const char *
 	if (*revision > 0 && !next)
 		return VERDICT_DUPLICATE;
 	snprintf(name, sizeof(name), "%s|%u", base, (*revision)++);
+	note(w, "wanted: %s", name);
 	model_want(w, name, due);
 	return VERDICT_STARTED;
 }
@@ -137,8 +138,8 @@ static void fire_any(struct world *w, const struct spec *s, int set, int partiti
 	if (partition >= 0)
 		snprintf(key, sizeof(key), "%s", partition_name(partition));
 	else
-		snprintf(
-		    key, sizeof(key), "lake/%d@%llu", set, (unsigned long long)w->set_version[set]);
+		snprintf(key, sizeof(key), "lake/%d@%llu", set,
+		    (unsigned long long)w->part_version[set][0]);
 	fire(w, s, key);
 }
 
@@ -177,8 +178,10 @@ static void fire_all(
 
 void model_published(struct world *w, int set, int partition, bool changed, bool fires)
 {
-	if (changed || w->set_version[set] == 0)
-		w->set_version[set]++;
+	note(w, "published: lake/%d %s%s%s", set, partition_name(partition),
+	    changed ? "" : " unchanged", fires ? "" : " quietly");
+	if (changed || w->part_version[set][partition + 1] == 0)
+		w->part_version[set][partition + 1] = ++w->set_version[set];
 	for (uint32_t d = 0; fires && d < SIM_DAGS; d++) {
 		const struct spec *s = w->dag[d].spec;
 

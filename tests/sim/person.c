@@ -10,7 +10,7 @@
 void hooks_draw(struct world *w)
 {
 	struct chance *c = &w->chance;
-	int64_t n = spread(c, 10, 400), keys = spread(c, 2, 200);
+	int64_t n = spread(c, 30, 2000), keys = spread(c, 2, 200);
 
 	for (int64_t i = 0; i < n; i++) {
 		struct hook_event *e = VEC_PUSH(&w->hooks);
@@ -38,8 +38,8 @@ void on_send(struct world *w, uint32_t event)
 
 	if (!w->up) {
 		if (!e->acked)
-			later(w, between(&w->chance, US_PER_S, 60 * US_PER_S), EV_SEND, event, 1, 0,
-			    NULL);
+			later(w, between(&w->chance, US_PER_S, w->horizon / 50), EV_SEND, event, 1,
+			    0, NULL);
 		return;
 	}
 	o = op_new(OP_EVENT);

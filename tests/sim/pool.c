@@ -137,7 +137,19 @@ void pool_break(struct world *w, uint32_t p)
 	at->answered = false;
 	jobs_drop(w, p);
 	submit_down(w, p);
-	later(w, spread(&w->chance, 1000, 5 * US_PER_S), EV_CONNECT, p, w->life, at->id, NULL);
+	later(w, spread(&w->chance, 100, 5 * US_PER_S), EV_CONNECT, p, w->life, at->id, NULL);
+}
+
+void pool_break_any(struct world *w)
+{
+	uint32_t first = roll(&w->chance, SIM_POOLS);
+
+	for (uint32_t i = 0; i < SIM_POOLS; i++) {
+		if (w->pool[(first + i) % SIM_POOLS].conn == 0)
+			continue;
+		pool_break(w, (first + i) % SIM_POOLS);
+		return;
+	}
 }
 
 /* RUN and OUT of everything in the table, and END. */

@@ -223,6 +223,7 @@ struct sim_pool {
 /* ---- events of the heap ---- */
 enum event_kind {
 	EV_BATCH,
+	EV_DELIVER,
 	EV_TIMER,
 	EV_START_DAEMON,
 	EV_CONNECT,
@@ -251,6 +252,13 @@ struct event {
 	uint32_t a;    /* pool, event of a hook, fault */
 	uint64_t b, c; /* life, connection, token, version */
 	void *p;       /* owned: message */
+};
+
+/* A batch on its way from the writer to the loop. */
+struct posted {
+	struct effect *fx;   /* owned */
+	struct sim_op **ops; /* owned, with what they point to */
+	size_t n_fx, n_ops;
 };
 
 /* A message of a pool to the daemon: kept outcomes, or a block. */
@@ -333,7 +341,9 @@ struct world {
 	struct bed *bed;
 	uint32_t check_every;
 	/* the daemon */
-	bool up, batch_planned, asked, due_wanted;
+	bool up, batch_planned, asked;
+	uint32_t posted; /* batches that were committed and not yet delivered */
+	mono_us delivered_at;
 	uint64_t life, timer_gen, next_conn;
 	mono_us up_since;
 	struct sched_env env;
@@ -361,7 +371,7 @@ struct world {
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs; /* by number */
 	uint32_t running[SIM_DAGS];
-	uint64_t set_version[SIM_SETS];
+	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	/* result */
 	bool failed;
 	char why[600];
@@ -403,6 +413,8 @@ void spec_free(struct spec *s);
 struct sim_op *op_new(enum op_kind kind);
 void submit(struct world *w, struct sim_op *take);
 void on_batch(struct world *w);
+void on_deliver(struct world *w, uint64_t life, struct posted *take);
+void posted_free(struct world *w, struct posted *p);
 void on_timer(struct world *w, uint64_t gen);
 void daemon_start(struct world *w);
 void daemon_crash(struct world *w, const char *how);
@@ -411,13 +423,14 @@ void timer_clock_set(struct world *w);
 void check_now(struct world *w);
 
 /* effect.c */
-void effects_out(struct world *w, size_t from, size_t n);
+void effects_out(struct world *w, const struct effect *v, size_t n);
 void replies_out(struct world *w, struct sim_op **ops, size_t n);
 
 /* pool.c */
 void pool_new(struct world *w);
 void pool_connect(struct world *w, uint32_t p);
 void pool_break(struct world *w, uint32_t p);
+void pool_break_any(struct world *w);
 void pool_kill(struct world *w, uint32_t p);
 void pool_retire(struct world *w, uint32_t p);
 void pool_silent(struct world *w); /* the daemon died */

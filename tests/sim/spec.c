@@ -27,7 +27,7 @@ const char *partition_name(int partition)
 
 static int scale_of(const struct world *w)
 {
-	return w->horizon < 2 * US_PER_DAY ? 0 : w->horizon < 100 * US_PER_DAY ? 1 : 2;
+	return w->horizon < 2 * US_PER_DAY ? 0 : w->horizon < 30 * US_PER_DAY ? 1 : 2;
 }
 
 /* ---- drawing ---- */

@@ -13,6 +13,7 @@ static void draw_failure(struct world *w, struct attempt *a)
 
 	a->code = OUTCOME_FAILED;
 	a->class_ = classes[roll(c, 8)];
+	a->publishes = a->partition = -1;
 	if (a->class_ == CLASS_QUOTA)
 		a->retry_after_ms = between(c, 0, 90000);
 	snprintf(a->report, sizeof(a->report),
