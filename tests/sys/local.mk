@@ -20,3 +20,6 @@ TESTS += tests/sys/openapi.sh
 EXTRA_DIST += tests/sys/openapi.sh tests/requirements.txt contrib/venv
 TESTS += tests/sys/contract.sh tests/sys/reload.sh
 EXTRA_DIST += tests/sys/contract.sh tests/sys/reload.sh tests/sys/lib.sh
+# Needs root and the packages of `contrib/setup --servers`: skipped without.
+TESTS += tests/sys/slurm.sh
+EXTRA_DIST += tests/sys/slurm.sh tests/servers/slurm.sh
