@@ -40,6 +40,8 @@ static const op_fn op_table[OP_KIND_N] = {
     [OP_CURSOR_SET] = op_cursor_set,
     [OP_NOTE] = op_note,
     [OP_CLOCK] = op_clock,
+    [OP_PRUNE] = op_prune,
+    [OP_HOLD_END] = op_hold_end,
 };
 
 int sched_apply(const struct view *v, struct sched_env *env, const struct op *op, wall_us now,

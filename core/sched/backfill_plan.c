@@ -146,11 +146,18 @@ int target_next(const struct plan_trigger *t, wall_us from, wall_us to, enum bac
 int target_judge(struct tx *x, const struct run_new *n, bool reprocess, struct run_rec *last,
     enum target_do *ret)
 {
+	uint8_t id[HASH_ID_BYTES];
 	int rc = run_newest(x, n, last);
 
 	*ret = TARGET_MAKE;
+	if (rc == ERR_NOT_FOUND) {
+		run_identity(n->dag->name, n->space, n->trigger, n->key, 0, id);
+		if (run_is_tomb(x->v, id)) /* it ran, and retention has dropped it since */
+			*ret = reprocess ? TARGET_REVISE : TARGET_KEEP;
+		return 0;
+	}
 	if (rc != 0)
-		return rc == ERR_NOT_FOUND ? 0 : rc;
+		return rc;
 	if (!run_state_ended(last->state))
 		*ret = TARGET_KEEP; /* it is under way */
 	else if (reprocess)

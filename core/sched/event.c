@@ -52,6 +52,8 @@ int event_store(struct tx *x, const struct event_rec *e, const char *body, size_
 
 void event_add_run(struct event_rec *e, uint64_t run)
 {
+	if (run == 0)
+		return; /* it was, and retention dropped it */
 	if (e->n_runs < sizeof(e->runs) / sizeof(e->runs[0]))
 		e->runs[e->n_runs] = run;
 	e->n_runs++;
@@ -90,6 +92,11 @@ void event_outcome(
 {
 	char text[MESSAGE_MAX];
 
+	if (run == 0 && existed) {
+		event_verdict(e, VERDICT_DUPLICATE);
+		event_detail(e, "its run was dropped by retention");
+		return;
+	}
 	if (run == 0) {
 		overlap_text(n, &x->in_the_way, text, sizeof(text));
 		event_verdict(e, VERDICT_REJECTED);

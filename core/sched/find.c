@@ -167,6 +167,14 @@ static int by_prefix(const struct view *v, const char *name, uint64_t *ret_run, 
 	return run_get_id(v, found, ret_run);
 }
 
+static bool is_dropped(const struct view *v, const char *name)
+{
+	uint8_t id[HASH_ID_BYTES];
+
+	return strlen(name) == HASH_ID_TEXT - 1 && hash_from_base32(name, id) == 0 &&
+	       run_is_tomb(v, id);
+}
+
 int find_run(const struct view *v, const char *name, uint64_t *ret_run, struct err *err)
 {
 	uint8_t id[HASH_ID_BYTES];
@@ -178,6 +186,8 @@ int find_run(const struct view *v, const char *name, uint64_t *ret_run, struct e
 		rc = by_dag(v, name, ret_run);
 	if (rc == ERR_NOT_FOUND)
 		rc = by_prefix(v, name, ret_run, err);
+	if (rc == ERR_NOT_FOUND && is_dropped(v, name))
+		return err_set(err, rc, "run %.30s was dropped by retention", name);
 	if (rc == ERR_NOT_FOUND)
 		return err_set(err, rc,
 		    "no run is called \"%.100s\": give its id, DAG, DAG@KEY or at least %u "

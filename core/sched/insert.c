@@ -44,13 +44,40 @@ int run_newest(struct tx *x, const struct run_new *n, struct run_rec *ret)
 	return rc;
 }
 
+static bool revision_is_tomb(struct tx *x, const struct run_new *n, uint32_t revision)
+{
+	uint8_t id[HASH_ID_BYTES];
+
+	run_identity(n->dag->name, n->space, n->trigger, n->key, revision, id);
+	return run_is_tomb(x->v, id);
+}
+
+/* The first from `from` on that no dropped run had: they have no gaps, so it is found by doubling
+ * and halving. */
+static uint32_t free_revision(struct tx *x, const struct run_new *n, uint32_t from)
+{
+	uint32_t step = 1, low = from;
+
+	if (!revision_is_tomb(x, n, from))
+		return from;
+	while (step < 1u << 30 && revision_is_tomb(x, n, low + step)) {
+		low += step;
+		step *= 2;
+	}
+	for (; step > 1; step /= 2) {
+		if (revision_is_tomb(x, n, low + step / 2))
+			low += step / 2;
+	}
+	return low + 1;
+}
+
 void result_add_run(struct tx *x, uint64_t run)
 {
 	struct op_result *r = x->r;
 	struct run_rec rec;
 	const struct run_rec *at = &x->run;
 
-	if (r == NULL)
+	if (r == NULL || run == 0)
 		return;
 	for (uint64_t i = 0; i < r->n_runs && i < 16; i++) {
 		if (r->runs[i] == run)
@@ -198,6 +225,8 @@ static int find_same(struct tx *x, const struct run_new *n, uint32_t *ret_revisi
 	if (rc != 0 && rc != ERR_NOT_FOUND)
 		return rc;
 	*ret_revision = rc == 0 ? last.revision + 1 : 0;
+	if (n->next_revision)
+		*ret_revision = free_revision(x, n, *ret_revision);
 	run_identity(n->dag->name, n->space, n->trigger, n->key, *ret_revision, id);
 	return run_get_id(x->v, id, ret_run);
 }
@@ -232,6 +261,9 @@ int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *r
 	if (rc != ERR_NOT_FOUND)
 		return rc;
 	*ret_run = 0;
+	*ret_existed = run_is_tomb(x->v, id);
+	if (*ret_existed)
+		return 0;
 	rc = overlap_skips(x->v, n, &skipped, &x->in_the_way);
 	if (rc != 0 || skipped)
 		return rc;

@@ -41,6 +41,8 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/plans.c \
 	%D%/pool.c \
 	%D%/reclock.c \
+	%D%/prune.c \
+	%D%/restore.c %D%/restore.h \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/remote.c \

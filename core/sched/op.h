@@ -41,6 +41,9 @@ enum op_kind {
 		   */
 	OP_CLOCK, /* the writer, first in a batch: where the clocks stand; a step moves what waits
 		   */
+	OP_PRUNE, /* retention: at most `limit` records; result.count: dropped, same 1: a cycle is
+		     over */
+	OP_HOLD_END, /* after a restore: every old attempt is settled, DISPATCH may go on */
 	OP_KIND_N
 };
 
@@ -202,6 +205,9 @@ struct op {
 		struct { /* OP_NOTE */
 			const char *verb, *object, *detail, *actor;
 		} note;
+		struct {
+			uint32_t limit;
+		} prune;
 	} u;
 };
 

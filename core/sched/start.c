@@ -79,6 +79,26 @@ static int check_key(struct tx *x, const struct start *s)
 	return 0;
 }
 
+static int check_dropped(struct tx *x, const struct start *s)
+{
+	const struct op *op = s->op;
+	bool by_time = op->u.start.at != TIME_NONE;
+	const char *key = by_time ? s->window.key : op->u.start.key;
+	uint8_t id[HASH_ID_BYTES];
+
+	if (key == NULL)
+		return 0;
+	run_identity(s->dag.name, by_time ? SPACE_TIME : SPACE_KEY,
+	    s->trigger != NULL ? s->trigger->name : "", key, 0, id);
+	if (!run_is_tomb(x->v, id))
+		return 0;
+	return refuse(x, ERR_CONFLICT,
+	    "DAG %s has run for %.100s already, and retention dropped that run: another key makes "
+	    "a "
+	    "new run",
+	    s->dag.name, key);
+}
+
 /* All checks before the first write; x->r->rc says that it was refused. */
 static int prepare(struct tx *x, struct start *s)
 {
@@ -110,7 +130,7 @@ static int prepare(struct tx *x, struct start *s)
 		return refuse(x, ERR_CONFIG, "%s", err.text);
 	if (window_of(s->trigger, logical, &s->window, &err) != 0)
 		return refuse(x, ERR_CONFIG, "%s", err.text);
-	return 0;
+	return check_dropped(x, s);
 }
 
 static void fill(const struct start *s, struct run_new *n, const char *seq, wall_us now)

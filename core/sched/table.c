@@ -150,7 +150,23 @@ int run_get_id(const struct view *v, const uint8_t id[HASH_ID_BYTES], uint64_t *
 
 	key_init(&k);
 	key_bytes(&k, id, HASH_ID_BYTES);
-	return get_u64(v, TABLE_RUN_ID, &k, ret_no);
+	return run_is_tomb(v, id) ? ERR_NOT_FOUND : get_u64(v, TABLE_RUN_ID, &k, ret_no);
+}
+
+int run_tomb_put(const struct view *v, const uint8_t id[HASH_ID_BYTES], uint64_t no, wall_us now)
+{
+	uint8_t value[RUN_TOMB_BYTES];
+
+	be_put64(value, (uint64_t)now);
+	be_put64(value + 8, no);
+	return view_put(v, TABLE_RUN_ID, id, HASH_ID_BYTES, value, sizeof(value));
+}
+
+bool run_is_tomb(const struct view *v, const uint8_t id[HASH_ID_BYTES])
+{
+	struct slice s;
+
+	return view_get(v, TABLE_RUN_ID, id, HASH_ID_BYTES, &s) == 0 && s.n == RUN_TOMB_BYTES;
 }
 
 int run_doc_get(const struct view *v, uint64_t run, enum run_doc kind, struct slice *ret)

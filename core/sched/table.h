@@ -25,6 +25,11 @@ int run_get(const struct view *v, uint64_t no, struct run_rec *ret) CHECK_RESULT
 int run_put(const struct view *v, const struct run_rec *r) CHECK_RESULT;
 int run_get_id(
     const struct view *v, const uint8_t id[HASH_ID_BYTES], uint64_t *ret_no) CHECK_RESULT;
+/* The identity of a run that retention dropped: run_get_id does not find it, run_is_tomb does. */
+int run_tomb_put(
+    const struct view *v, const uint8_t id[HASH_ID_BYTES], uint64_t no, wall_us now) CHECK_RESULT;
+bool run_is_tomb(const struct view *v, const uint8_t id[HASH_ID_BYTES]);
+#define RUN_TOMB_BYTES 16u /* instant, number; a run that is there has the number alone */
 int run_doc_get(
     const struct view *v, uint64_t run, enum run_doc kind, struct slice *ret) CHECK_RESULT;
 int run_doc_put(
@@ -103,6 +108,8 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_CLOCK_STEP "clock_step"	 /* i64 us: due entries are being moved by this much */
 #define META_CLOCK_AT "clock_at"	 /* table u8, key: how far that came */
 #define META_CLOCK_NEW "clock_new:"	 /* with a due key behind it: came since, is not moved */
+#define META_PRUNE "prune"	   /* where the next batch of retention goes on: see prune.c */
+#define META_PRUNE_RUN "prune_run" /* u64: run whose record is gone, its steps not all */
 #define META_NEXT_DAG "next_dag"
 #define META_NEXT_EVENT "next_event"
 #define META_NEXT_RUN "next_run"

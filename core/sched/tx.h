@@ -144,8 +144,8 @@ struct run_new {
 	uint64_t backfill; /* that makes it; 0 */
 	enum downstream downstream;
 };
-/* *ret_existed: the same cause has a run already: *ret_run is that one. *ret_run 0: `overlap: skip`
- * did not let it be made; event_skipped says so. */
+/* *ret_existed: the same cause has a run already: *ret_run is that one, 0 where retention dropped
+ * it. Else *ret_run 0: `overlap: skip` did not let it be made; event_skipped says so. */
 int run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, bool *ret_existed);
 /* Whether run_insert would not make it: for those who must know before they write. */
 int run_refused(struct tx *x, const struct run_new *n, bool *ret, struct run_rec *ret_by);
@@ -317,5 +317,7 @@ int op_backfill(struct tx *x, const struct op *op);
 int op_backfill_state(struct tx *x, const struct op *op);
 int op_cursor_set(struct tx *x, const struct op *op);
 int op_note(struct tx *x, const struct op *op);
+int op_prune(struct tx *x, const struct op *op);
+int op_hold_end(struct tx *x, const struct op *op);
 
 #endif

@@ -22,8 +22,10 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_overlap.c \
 	tests/unit/test_sched_plans.c \
 	tests/unit/test_sched_pool.c \
+	tests/unit/test_sched_prune.c \
 	tests/unit/test_sched_random.c \
 	tests/unit/test_sched_reclock.c \
+	tests/unit/test_sched_restore.c \
 	tests/unit/test_sched_record.c \
 	tests/unit/test_sched_remote.c \
 	tests/unit/test_sched_rerun.c \

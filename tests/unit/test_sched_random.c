@@ -258,11 +258,59 @@ static void pool_trouble(struct chance *c, struct rig *g)
 	}
 }
 
+/* Numbers given away so far; retention may have dropped some of the runs. */
+static uint64_t last_run(struct rig *g)
+{
+	uint64_t n;
+
+	return meta_get(&g->mem.view, META_NEXT_RUN, &n) == 0 ? n - 1 : 0;
+}
+
+static bool run_is_there(struct rig *g, uint64_t run)
+{
+	struct run_rec r;
+
+	return run_get(&g->mem.view, run, &r) == 0;
+}
+
 static uint64_t random_run(struct chance *c, struct rig *g)
 {
-	uint64_t n = rig_runs(g);
+	uint64_t n = last_run(g), run = n == 0 ? 0 : 1 + roll(c, (uint32_t)n);
 
-	return n == 0 ? 0 : 1 + roll(c, (uint32_t)n);
+	return run_is_there(g, run) ? run : 0;
+}
+
+static bool prune(struct rig *g, uint32_t limit)
+{
+	struct op op = {.kind = OP_PRUNE};
+
+	op.u.prune.limit = limit;
+	cr_assert_eq(rig_op(g, &op), 0);
+	return g->r.same == 1;
+}
+
+static void prune_some(struct chance *c, struct rig *g)
+{
+	g->conf.retain_runs_ms = roll(c, 4) * 2000;
+	g->conf.retain_events_ms = roll(c, 4) * 2000;
+	for (uint32_t i = roll(c, 6); i > 0; i--)
+		(void)prune(g, one_in(c, 2) ? 1 + roll(c, 9) : 500);
+}
+
+/* Nothing is left of what has ended but the identities of runs whose cause may come again. */
+static void prune_all(struct rig *g)
+{
+	static const enum table gone[] = {TABLE_RUN, TABLE_RUN_DOC, TABLE_RUN_DAG, TABLE_RUN_STATE,
+	    TABLE_RUN_KEY, TABLE_STEP, TABLE_STEP_DOC, TABLE_ITEM, TABLE_EVENT, TABLE_EVENT_STATE,
+	    TABLE_DEDUPE};
+
+	g->conf.retain_runs_ms = g->conf.retain_events_ms = 0;
+	g->now += INT64_C(8) * 86400 * US_PER_S; /* ids of events are kept for a week */
+	for (int cycle = 0, i = 0; cycle < 2 && i < 100000; i++)
+		cycle += prune(g, 7); /* the first began before */
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		cr_assert_eq(memview_count(&g->mem, gone[i]), 0, "table %s is not empty",
+		    table_name(gone[i]));
 }
 
 static void act_on_run(struct chance *c, struct rig *g)
@@ -328,6 +376,8 @@ static void act(struct chance *c, struct rig *g)
 	struct op op = {.kind = OP_CONF};
 	char dag[16];
 
+	if (one_in(c, 15))
+		prune_some(c, g);
 	if (kind < 10) {
 		answer(c, g);
 	} else if (kind < 13) {
@@ -385,7 +435,7 @@ static void settle(struct rig *g)
 
 		snprintf(dag, sizeof(dag), "d%d", i);
 		op.u.pause.dag = dag;
-		cr_assert_eq(rig_op(g, &op), 0);
+		(void)rig_op(g, &op); /* retention may have dropped it */
 	}
 	for (int i = 0; i < 100000; i++) {
 		rig_drain(g);
@@ -394,7 +444,9 @@ static void settle(struct rig *g)
 			break;
 		rig_due(g, next);
 	}
-	for (uint64_t run = 1; run <= rig_runs(g); run++) {
+	for (uint64_t run = 1; run <= last_run(g); run++) {
+		if (!run_is_there(g, run))
+			continue;
 		if (!run_state_ended(rig_run_state(g, run)))
 			explain(g, run);
 		cr_assert(run_state_ended(rig_run_state(g, run)), "run %llu has not ended",
@@ -418,6 +470,7 @@ static void one_case(uint64_t seed, int actions)
 	for (int i = 0; i < actions; i++)
 		act(&c, &g);
 	settle(&g);
+	prune_all(&g);
 	rig_done(&g);
 }
 

@@ -1,0 +1,90 @@
+/* restore.c: a backup becomes the store: tokens that no attempt of the past can carry, numbers that
+ * were never given away, everything paused, and DISPATCH held until the attempts of the replaced
+ * store are settled (rule 24). */
+#include "core/sched/restore.h"
+
+#include "core/sched/codec.h"
+#include "core/sched/tx.h"
+
+#include <string.h>
+
+#define TOKEN_BITS 40
+#define NUMBER_GAP 1000000u /* where the replaced store cannot say how far it came */
+
+/* Attempts that the backup holds as running get tokens of the new epoch: what a pool may still hold
+ * of them is not current, and is killed (rules 10, 24). */
+static int retoken(const struct view *v, uint64_t epoch)
+{
+	struct step_ref ref;
+	struct view_walk w;
+	struct step_rec s;
+	uint64_t counter = 0;
+	int rc = meta_get(v, META_TOKEN, &counter);
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	view_walk_init(&w, v, TABLE_RUNNING, NULL, 0, false);
+	while ((rc = view_walk_next(&w, NULL)) == 0) {
+		rc = key_tail_step((struct slice){w.key, w.key_n}, &ref);
+		if (rc == 0)
+			rc = must(step_get(v, &ref, &s));
+		if (rc != 0)
+			return rc;
+		s.token = epoch << TOKEN_BITS | ++counter;
+		rc = step_put(v, &s);
+		if (rc != 0)
+			return rc;
+	}
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	return counter > 0 ? meta_put(v, META_TOKEN, counter) : 0;
+}
+
+static int number_raise(const struct view *v, const char *meta, uint64_t seen)
+{
+	uint64_t next = 0;
+	int rc = meta_get(v, meta, &next);
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	if (seen == 0)
+		next += NUMBER_GAP;
+	else if (seen > next)
+		next = seen;
+	return meta_put(v, meta, next);
+}
+
+int sched_restore(const struct view *v, const struct restore_from *from)
+{
+	uint64_t epoch = 0;
+	uint8_t n[4];
+	int rc = must(meta_get(v, META_EPOCH, &epoch));
+
+	if (rc != 0)
+		return rc;
+	epoch++;
+	if (epoch <= from->epoch)
+		epoch = from->epoch + 1;
+	if (epoch < from->epoch_least)
+		epoch = from->epoch_least;
+	be_put32(n, (uint32_t)epoch);
+	rc = view_put(v, TABLE_META, META_EPOCH, strlen(META_EPOCH), n, sizeof(n));
+	if (rc == 0)
+		rc = retoken(v, epoch);
+	if (rc == 0)
+		rc = number_raise(v, META_NEXT_EVENT, from->next_event);
+	if (rc == 0)
+		rc = number_raise(v, META_NEXT_RUN, from->next_run);
+	if (rc == 0)
+		rc = meta_put(v, META_PAUSED, 1);
+	return rc != 0 ? rc : meta_put(v, META_HOLD, 1);
+}
+
+int op_hold_end(struct tx *x, const struct op *op)
+{
+	int rc = view_del(x->v, TABLE_META, META_HOLD, strlen(META_HOLD));
+
+	(void)op;
+	x->r->count = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}

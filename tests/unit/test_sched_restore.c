@@ -1,0 +1,66 @@
+/* A restored store: rule 24 as far as the store goes. */
+#include "core/sched/restore.h"
+#include "core/sched/table.h"
+#include "leak.h"
+#include "sched_rig.h"
+
+#include <criterion/criterion.h>
+
+static void begin(struct rig *g, uint64_t *run, const struct restore_from *from)
+{
+	struct sched_env fresh = {.conf = NULL};
+
+	rig_init(g, 2);
+	rig_dag(g, "d", "a;b:a", NULL, NULL);
+	*run = rig_start(g, "d");
+	cr_assert_eq(g->jobs.n, 1);
+	cr_assert_eq(sched_restore(&g->mem.view, from), 0);
+	fresh.conf = &g->conf;
+	g->env = fresh;
+	rig_check(g);
+}
+
+Test(sched_restore, an_attempt_of_the_replaced_store_is_an_orphan_and_its_step_ready_again)
+{
+	struct restore_from from = {.epoch = 6, .next_run = 40, .next_event = 50};
+	struct op hold_end = {.kind = OP_HOLD_END};
+	struct rig g;
+	uint64_t run, next;
+
+	begin(&g, &run, &from);
+	cr_assert(sched_held(&g.mem.view));
+	rig_pool_up(&g, 1, g.jobs.v, g.tokens.v, g.jobs.n);
+	cr_assert(rig_effect(&g, EFFECT_ORPHAN));
+	cr_assert_eq(rig_state(&g, run, "a"), STEP_READY, "held: nothing is handed out");
+	VEC_CLEAR(&g.jobs);
+	VEC_CLEAR(&g.tokens);
+	cr_assert_eq(rig_op(&g, &hold_end), 0);
+	cr_assert_eq(g.r.count, 1);
+	cr_assert_eq(rig_state(&g, run, "a"), STEP_RUNNING);
+	cr_assert_eq(g.tokens.v[0] >> 40, 7, "its token carries the raised epoch");
+	cr_assert_eq(meta_get(&g.mem.view, META_NEXT_RUN, &next), 0);
+	cr_assert_eq(next, 40);
+	cr_assert_eq(rig_op(&g, &hold_end), 0);
+	cr_assert_eq(g.r.count, 0);
+	rig_drain(&g);
+	cr_assert(run_state_ended(rig_run_state(&g, run)));
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_restore, numbers_jump_where_the_replaced_store_is_not_known)
+{
+	struct restore_from from = {.epoch_least = 3600000};
+	uint64_t run, next, epoch, paused;
+	struct rig g;
+
+	begin(&g, &run, &from);
+	cr_assert_eq(meta_get(&g.mem.view, META_NEXT_EVENT, &next), 0);
+	cr_assert_gt(next, 1000000);
+	cr_assert_eq(meta_get(&g.mem.view, META_EPOCH, &epoch), 0);
+	cr_assert_eq(epoch, 3600000);
+	cr_assert_eq(meta_get(&g.mem.view, META_PAUSED, &paused), 0);
+	cr_assert_eq(paused, 1);
+	rig_done(&g);
+	LEAK_CHECK();
+}
