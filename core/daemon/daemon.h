@@ -9,6 +9,7 @@
 #include "core/daemon/reload.h"
 #include "core/daemon/sd.h"
 #include "core/daemon/secret.h"
+#include "core/http/http.h"
 #include "core/store/store.h"
 
 #include <stdbool.h>
@@ -27,7 +28,10 @@ enum exit_code {
 /* The exit code that fits an ERR_* of starting up. */
 int exit_code_of(int rc);
 
+struct backup;
+struct hold;
 struct http;
+struct retention;
 struct due_timer;
 struct watch;
 struct signals;
@@ -52,7 +56,10 @@ struct daemon {
 	struct reload *reload;
 	struct watch *watching; /* NULL with --once */
 	struct sd *sd;		/* set by main, before the first thread */
-	struct http *http;	/* NULL with --once */
+	struct backup *backup; /* NULL with --once, as are the next two */
+	struct retention *retention;
+	struct hold *hold; /* NULL: not restored */
+	struct http *http; /* NULL with --once */
 	bool once;
 	bool stopping;
 	enum stop_kind stop_kind;
@@ -115,7 +122,23 @@ int conf_report_error(const struct json *report, const char *file, struct err *e
 /* ---- serve.c: what the HTTP server asks of the daemon ---- */
 int serve_open(struct daemon *d, struct err *err) CHECK_RESULT;
 
-/* ---- once.c, fsckcmd.c ---- */
+/* ---- backup.c, retention.c, hold.c ---- */
+struct backup *backup_new(struct daemon *d);
+void backup_free(struct backup *b);
+/* One at a time. answer: a descriptor to read from, and what it holds as "schema=1; epoch=…". */
+int backup_start(
+    struct backup *b, http_file_answer answer, void *answer_arg, struct err *err) CHECK_RESULT;
+struct retention *retention_new(struct daemon *d);
+void retention_free(struct retention *r); /* after the writer's last results */
+struct retention_stats {
+	uint64_t dropped, logs_bytes, logs_dropped_bytes, reader_lag;
+	uint32_t readers;
+};
+void retention_stats(struct retention *r, struct retention_stats *ret);
+struct hold *hold_new(struct daemon *d); /* NULL: there is none */
+void hold_free(struct hold *h);
+
+/* ---- once.c, fsckcmd.c, copycmd.c ---- */
 struct once_options {
 	const char *file, *config, *trigger, *key, *at, *output;
 	const char *const *params; /* "name=value" */
@@ -126,5 +149,7 @@ struct once_options {
 };
 int once_main(struct daemon *d, const struct once_options *o);
 int fsck_main(const struct conf *conf, const char *output);
+int restore_main(const struct conf *conf, const char *file, const char *output);
+int compact_main(const struct conf *conf, const char *output);
 
 #endif

@@ -81,8 +81,10 @@ static void for_pool(struct daemon *d, const struct effect *v, size_t n)
 			hand_over(d, view, &v[i]);
 			break;
 		case EFFECT_KILL:
-		case EFFECT_ORPHAN:
 			pool_link_kill(d->pools, &v[i]);
+			break;
+		case EFFECT_ORPHAN:
+			pool_link_orphan(d->pools, &v[i]);
 			break;
 		case EFFECT_ACK:
 			pool_link_ack(d->pools, &v[i]);

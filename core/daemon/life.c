@@ -53,6 +53,11 @@ int daemon_submit(void *arg, struct writer_op *take)
 /* On the writer thread: nothing that was not committed has left this process, so ending is safe. */
 static void on_store_fatal(const struct err *err)
 {
+	if (err->code == ERR_CORRUPT) { /* starting again would not help */
+		log_error("%s: look with sluice fsck, then bring back a backup with sluice restore",
+		    err->text);
+		_exit(EXIT_CODE_INTERNAL);
+	}
 	log_error("%s: ending, to be started again", err->text);
 	_exit(EXIT_CODE_TEMPFAIL);
 }
@@ -124,8 +129,10 @@ static int open_store(struct daemon *d, struct err *err)
 	    .arg = d,
 	    .on_fatal = on_store_fatal,
 	    .free_conf = on_old_conf};
-	int rc = store_open(&so, &d->store, err);
+	int rc = d->once ? 0 : store_probe(so.dir, err);
 
+	if (rc == 0)
+		rc = store_open(&so, &d->store, err);
 	if (rc == 0)
 		rc = store_read_new(d->store, &d->read, err);
 	if (rc == 0)
@@ -193,6 +200,9 @@ int daemon_open(struct daemon *d, bool once, struct err *err)
 	d->reload = reload_new(d);
 	if (!once) {
 		d->watching = watch_new(d);
+		d->backup = backup_new(d);
+		d->retention = retention_new(d);
+		d->hold = hold_new(d);
 		compile_folder(d->compile, true, NULL, NULL);
 		admin_token_take(d);
 		rc = serve_open(d, err);
@@ -231,6 +241,9 @@ void daemon_close(struct daemon *d)
 	watch_free(d->watching);
 	reload_free(d->reload);
 	compile_free(d->compile);
+	backup_free(d->backup);
+	retention_free(d->retention);
+	hold_free(d->hold);
 	due_timer_free(d->timer);
 	pool_link_free(d->pools);
 	job_builder_free(d->jobs);

@@ -2,12 +2,15 @@
 noinst_LTLIBRARIES += %D%/libsl-daemon.la
 core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/admintoken.c \
+	%D%/backup.c %D%/copycmd.c \
 	%D%/compile.c %D%/compile.h \
 	%D%/confload.c %D%/daemon.h \
 	%D%/effect.c \
 	%D%/fsckcmd.c \
+	%D%/hold.c \
 	%D%/job.c %D%/job.h %D%/jobpart.c \
 	%D%/life.c \
+	%D%/logsweep.c %D%/logsweep.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/once.c \
 	%D%/poolconn.c %D%/poolconn.h %D%/poolint.h \
@@ -15,6 +18,7 @@ core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/planview.c %D%/planview.h \
 	%D%/reload.c %D%/reload.h \
 	%D%/scan.c %D%/scan.h %D%/sd.c %D%/sd.h \
+	%D%/poolorphan.c %D%/retention.c \
 	%D%/secret.c %D%/secret.h \
 	%D%/serve.c \
 	%D%/signal.c \

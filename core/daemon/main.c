@@ -19,12 +19,21 @@
 
 extern char **environ;
 
-enum action { ACTION_SERVE, ACTION_CHECK, ACTION_ONCE, ACTION_FSCK, ACTION_LATER };
+enum action {
+	ACTION_SERVE,
+	ACTION_CHECK,
+	ACTION_ONCE,
+	ACTION_FSCK,
+	ACTION_RESTORE,
+	ACTION_COMPACT,
+	ACTION_LATER
+};
 
 struct options {
 	enum action action;
-	const char *config; /* as given, or NULL */
-	const char *later;  /* the option that is not there yet */
+	const char *config;  /* as given, or NULL */
+	const char *restore; /* the backup */
+	const char *later;   /* the option that is not there yet */
 	struct once_options once;
 	VEC(const char *) params;
 	VEC(const char *) only;
@@ -66,14 +75,16 @@ static const struct option long_options[] = {
 };
 
 static const char usage[] =
-    "usage: sluiced [-c FILE] [--check | --fsck | --once FILE]\n"
+    "usage: sluiced [-c FILE] [--check | --fsck | --compact | --restore FILE | --once FILE]\n"
     "\n"
     "  -c, --config FILE   the deployment; else $SLUICE_CONFIG, ./sluice.yaml, the system's\n"
     "  --check             compile the configuration, say what is wrong, and end\n"
     "  --fsck              prove the store while no daemon holds it, and end\n"
+    "  --compact           give unused space of the store back, and end\n"
+    "  --restore FILE      put a backup in the store's place, and end\n"
     "  --once FILE         run one DAG file on a temporary store, and end; with it:\n"
     "      --param NAME=VALUE  --at TIME  --key KEY  --trigger NAME  --only STEP\n"
-    "  -o, --output FORMAT text, json or ndjson, of --once and --fsck\n"
+    "  -o, --output FORMAT text, json or ndjson, of all but --check\n"
     "  --help, --version\n"
     "\n"
     "Without an action it serves in the foreground. TERM and INT stop it (running steps go on in\n"
@@ -127,12 +138,15 @@ static int take_option(struct options *o, int c, const char *value)
 		o->action = ACTION_FSCK;
 		return -1;
 	case OPT_RESTORE:
+		o->action = ACTION_RESTORE;
+		o->restore = value;
+		return -1;
 	case OPT_COMPACT:
+		o->action = ACTION_COMPACT;
+		return -1;
 	case OPT_PREVIEW:
 		o->action = ACTION_LATER;
-		o->later = c == OPT_RESTORE   ? "--restore"
-			   : c == OPT_COMPACT ? "--compact"
-					      : "--preview";
+		o->later = "--preview";
 		return -1;
 	case OPT_PARAM:
 		return take_param(o, value);
@@ -176,9 +190,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		code = EXIT_CODE_USAGE;
 	}
 	if (code < 0 && o->action == ACTION_LATER) {
-		fprintf(stderr, "sluiced: %s is not there yet: it comes with %s\n", o->later,
-		    str_eq(o->later, "--preview") ? "the data connectors"
-						  : "the scheduler's operations");
+		fprintf(stderr, "sluiced: %s is not there yet: it comes with the data connectors\n",
+		    o->later);
 		code = EXIT_CODE_USAGE;
 	}
 	if (code < 0 && o->action != ACTION_ONCE &&
@@ -305,6 +318,10 @@ static int with_config(struct daemon *d, struct options *o, const char *config)
 		return serve(d);
 	if (o->action == ACTION_FSCK)
 		rc = fsck_main(d->conf, o->once.output);
+	else if (o->action == ACTION_RESTORE)
+		rc = restore_main(d->conf, o->restore, o->once.output);
+	else if (o->action == ACTION_COMPACT)
+		rc = compact_main(d->conf, o->once.output);
 	else
 		printf("%s: ok\n", config);
 	conf_free(d->conf);

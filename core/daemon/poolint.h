@@ -14,6 +14,11 @@
 
 enum instance_state { INST_FOUND, INST_HELLO, INST_UP, INST_DOWN, INST_GONE };
 
+struct orphan {
+	struct step_ref step;
+	uint64_t token;
+};
+
 struct instance {
 	struct pool_link *link; /* borrowed */
 	uint64_t id, gen;
@@ -25,6 +30,8 @@ struct instance {
 	unsigned probe_ms;
 	VEC(struct step_ref) seen; /* RUN and OUT of the block that is being read */
 	VEC(uint64_t) seen_token;
+	VEC(struct orphan) ended;   /* OUT entries of that block */
+	VEC(struct orphan) orphans; /* not current, told to be killed, not yet ended */
 	struct instance *next;
 };
 
@@ -64,6 +71,10 @@ void pool_submit_down(struct instance *i);
 /* Retires an older instance that had to wait until another one was gone. */
 void pool_retire_older(struct pool_link *p);
 void pool_take_frame(void *arg, const struct frame *f, const char *payload, size_t n);
+
+/* ---- poolorphan.c ---- */
+void pool_orphan_ended(struct instance *i, const struct step_ref *step, uint64_t token);
+void pool_orphans_forget(struct instance *i);
 
 /* ---- poolstart.c ---- */
 void pool_start_wanted(struct pool_link *p);

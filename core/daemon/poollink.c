@@ -91,6 +91,7 @@ void pool_instance_lost(struct instance *i, unsigned wait_ms)
 	i->up_told = false;
 	VEC_CLEAR(&i->seen);
 	VEC_CLEAR(&i->seen_token);
+	pool_orphans_forget(i);
 	pool_submit_down(i);
 	pool_conn_free(conn); /* jobs that were never sent are UNLEASEd behind POOL_DOWN */
 	pool_system_fail(i->link, i->id);
@@ -160,6 +161,8 @@ static void instance_free(struct instance *i)
 		event_free(i->timer);
 	VEC_DONE(&i->seen);
 	VEC_DONE(&i->seen_token);
+	VEC_DONE(&i->ended);
+	VEC_DONE(&i->orphans);
 	mem_free(i);
 }
 

@@ -43,6 +43,11 @@ bool pool_link_is_settling(const struct pool_link *p);
 int pool_link_job(
     struct pool_link *p, const struct effect *e, const char *payload, size_t n) CHECK_RESULT;
 void pool_link_kill(struct pool_link *p, const struct effect *e);
+/* A kill of what is not current: remembered until it has ended. */
+void pool_link_orphan(struct pool_link *p, const struct effect *e);
+/* Every instance has answered END, and nothing lives in any that the store does not know (rule 24).
+ */
+bool pool_link_is_clear(const struct pool_link *p);
 void pool_link_ack(struct pool_link *p, const struct effect *e);
 /* A job of the system lane. done: rc 0 and the report, or ERR_CLOSED when the pool died (ask
  * again), once, from the loop. */

@@ -194,6 +194,7 @@ void pool_take_frame(void *arg, const struct frame *f, const char *payload, size
 		return;
 	case FRAME_OUT:
 		note_seen(i, f);
+		pool_orphan_ended(i, &step, f->token);
 		if (crash_mutant("drop-outcome")) { /* a planted bug: acknowledged, never stored */
 			struct effect e = {.step = step, .token = f->token, .instance = i->id};
 

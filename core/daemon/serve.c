@@ -117,6 +117,15 @@ static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_ar
 	return 0;
 }
 
+static int serve_backup(void *arg, http_file_answer answer, void *answer_arg, struct err *err)
+{
+	struct daemon *d = arg;
+
+	if (d->stopping)
+		return err_set(err, ERR_CLOSED, "the daemon is stopping");
+	return backup_start(d->backup, answer, answer_arg, err);
+}
+
 static int serve_stop(void *arg, enum http_stop how, int64_t drain_ms, struct err *err)
 {
 	struct daemon *d = arg;
@@ -196,12 +205,47 @@ static void serve_doctor_dags(struct daemon *d, struct jw *out)
 	store_read_end(d->own_read);
 }
 
+static bool store_is_held(struct daemon *d)
+{
+	const struct view *v = store_read_begin(d->own_read);
+	bool held = v && sched_held(v);
+
+	store_read_end(d->own_read);
+	return held;
+}
+
+static wall_us oldest_run(struct daemon *d)
+{
+	const struct view *v = store_read_begin(d->own_read);
+	struct slice key, value;
+	struct run_rec r;
+	wall_us at = TIME_NONE;
+
+	if (v && v->next(v->ctx, TABLE_RUN, (struct slice){NULL, 0}, false, &key, &value) == 0 &&
+	    run_decode(value, &r, NULL) == 0)
+		at = r.queued_at;
+	store_read_end(d->own_read);
+	return at;
+}
+
 static void serve_doctor(void *arg, struct jw *out)
 {
 	struct daemon *d = arg;
+	static const char *const levels[] = {
+	    [QUOTA_OK] = "ok", [QUOTA_ALARM] = "alarm", [QUOTA_REFUSE] = "refuse"};
+	struct retention_stats rs;
 	struct writer_stats st;
 
 	writer_stats(d->writer, &st);
+	retention_stats(d->retention, &rs);
+	jw_ki64(out, "store_live_bytes", (int64_t)st.live_bytes);
+	jw_ki64(out, "store_limit_bytes", (int64_t)d->conf->store_max_bytes);
+	jw_kstr(out, "store_quota", levels[st.quota]);
+	jw_ki64(out, "store_readers", rs.readers);
+	jw_ki64(out, "store_reader_lag", (int64_t)rs.reader_lag);
+	jw_ki64(out, "logs_bytes", (int64_t)rs.logs_bytes);
+	jw_ktime(out, "oldest_run_at", oldest_run(d));
+	jw_kbool(out, "held", store_is_held(d));
 	jw_ki64(out, "pid", getpid());
 	jw_kstr(out, "state_dir", d->conf->state_dir);
 	jw_kbool(out, "two_users", d->conf->run_user != NULL);
@@ -243,10 +287,12 @@ static void gauge(struct metrics *m, const char *name, const char *help, double 
 static void serve_metrics(void *arg, struct metrics *m)
 {
 	struct daemon *d = arg;
+	struct retention_stats rs;
 	struct writer_stats st;
 	uint64_t taken, refused;
 
 	writer_stats(d->writer, &st);
+	retention_stats(d->retention, &rs);
 	counter(m, "sluice_store_operations", "Operations taken by the writer.", (double)st.ops);
 	counter(m, "sluice_store_commits", "Commits of the store.", (double)st.commits);
 	counter(m, "sluice_store_commit_seconds", "Time spent in commits.",
@@ -260,6 +306,18 @@ static void serve_metrics(void *arg, struct metrics *m)
 	    (double)d->conf->store_max_bytes);
 	gauge(m, "sluice_store_disk_low", "1 while new events are refused for want of disk space.",
 	    st.disk_low);
+	gauge(m, "sluice_store_live_bytes", "Bytes of the store that hold something.",
+	    (double)st.live_bytes);
+	gauge(m, "sluice_store_alarm",
+	    "1 from 70 percent of limits.store, 2 from 85: new events are refused.", st.quota);
+	gauge(m, "sluice_store_readers", "Snapshots of the store that are open.", rs.readers);
+	gauge(m, "sluice_store_reader_lag", "Transactions that the oldest snapshot is behind.",
+	    (double)rs.reader_lag);
+	counter(m, "sluice_retention_records", "Records dropped by retention.", (double)rs.dropped);
+	gauge(m, "sluice_logs_bytes", "Bytes of log and reject files at the last look.",
+	    (double)rs.logs_bytes);
+	counter(m, "sluice_logs_dropped_bytes", "Bytes of log and reject files dropped.",
+	    (double)rs.logs_dropped_bytes);
 	counter(m, "sluice_dispatches", "Attempts handed out.", (double)st.dispatches);
 	gauge(m, "sluice_pool_up", "1 while a pool has answered and takes work.",
 	    pool_link_is_up(d->pools));
@@ -314,6 +372,7 @@ int serve_open(struct daemon *d, struct err *err)
 	    .ready = serve_ready,
 	    .plan = serve_plan,
 	    .stop = serve_stop,
+	    .backup = serve_backup,
 	    .plugins = serve_plugins,
 	    .conf_error = serve_conf_error,
 	    .doctor = serve_doctor,

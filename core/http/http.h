@@ -26,6 +26,11 @@ enum http_stop { HTTP_STOP_LEAVE, HTTP_STOP_DRAIN, HTTP_STOP_CANCEL };
  * with err set. Called exactly once, never from inside the function that took it. */
 typedef void (*http_answer)(void *answer_arg, int rc, const struct err *err, const char *json);
 
+/* The same for a file: fd (the server's from then on, also without a client) and a line about it.
+ */
+typedef void (*http_file_answer)(
+    void *answer_arg, int rc, const struct err *err, int fd, const char *info);
+
 struct http_env {
 	struct event_base *base; /* borrowed */
 	const struct conf *conf; /* borrowed; replaced by http_conf */
@@ -58,6 +63,9 @@ struct http_env {
 	/* Stops daemon and pool. The reply to the client goes out first: the daemon calls
 	 * http_drain before it leaves. */
 	int (*stop)(void *arg, enum http_stop how, int64_t drain_ms, struct err *err);
+	/* Makes a proven copy of the store, which takes a while. An error at once means that answer
+	 * is not called. */
+	int (*backup)(void *arg, http_file_answer answer, void *answer_arg, struct err *err);
 	void (*plugins)(void *arg, struct jw *out); /* array elements for GET /v1/plugins */
 	/* Why sluice.yaml as it is on disk is not in force, or NULL. May be NULL itself. */
 	const char *(*conf_error)(void *arg);

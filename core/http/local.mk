@@ -20,6 +20,7 @@ core_http_libsl_http_la_SOURCES = \
 	%D%/route.c %D%/route.h \
 	%D%/route_dags.c \
 	%D%/route_datasets.c \
+	%D%/route_backup.c \
 	%D%/route_events.c \
 	%D%/route_info.c \
 	%D%/route_logs.c \

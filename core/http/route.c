@@ -56,7 +56,7 @@ const struct route http_routes[] = {
     {VET_GET, "/v1/cursors", READ, 0, refuse_later, "Cursors"},
     {VET_GET, "/v1/freshness", READ, 0, refuse_later, "Freshness"},
     {VET_GET, "/v1/audit", 0, 0, refuse_later, "Audit log"},
-    {VET_GET, "/v1/backup", 0, 0, refuse_later, "Hot backup"},
+    {VET_GET, "/v1/backup", 0, 0, get_backup, "A proven copy of the running store"},
 };
 const size_t http_routes_n = sizeof(http_routes) / sizeof(http_routes[0]);
 

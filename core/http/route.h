@@ -90,6 +90,8 @@ void post_token(struct http_req *q);
 void delete_token(struct http_req *q);
 /* route_logs.c */
 void get_log(struct http_req *q);
+/* route_backup.c */
+void get_backup(struct http_req *q);
 /* route_info.c */
 void get_pools(struct http_req *q);
 void get_plugins(struct http_req *q);

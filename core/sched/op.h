@@ -276,6 +276,8 @@ int sched_dispatch(
 /* Creates meta records in an empty store: "schema" (u32, STORE_SCHEMA), "uuid" (16 bytes), "epoch"
  * (u32, 1); integers big-endian. core/store reads these three at open. */
 #define STORE_SCHEMA 1u
+/* Raised with every version of a record and every table; kept as META_MIN_READER. */
+#define STORE_LEVEL 2u
 int sched_format(const struct view *v, const uint8_t uuid[16], wall_us now) CHECK_RESULT;
 /* The first due instant, TIME_NONE where nothing is due. */
 int sched_next_due(const struct view *v, wall_us *ret_at) CHECK_RESULT;

@@ -241,37 +241,46 @@ static int look_key(struct pruner *p, const struct key *key, struct slice value)
 
 /* ---- versions ---- */
 
-static int least_at(struct pruner *p, enum table t, size_t value_at)
+/* Who names versions: where the data set stands in the key (0: at its end), and whether the version
+ * itself may go (a position was read already). */
+static const struct {
+	enum table table;
+	size_t ds_at;
+	bool read;
+} version_users[] = {{TABLE_POSITION, 0, true}, {TABLE_JOIN_MEMBER, 0, false},
+    {TABLE_BACKFILL_PART, 8, false}, {TABLE_RUN_PART, 8, false}};
+
+static int least_of(struct pruner *p, size_t i)
 {
 	struct view_walk w;
 	struct slice value;
-	uint32_t ds_no;
+	uint64_t needed;
+	size_t at;
 	int rc;
 
-	view_walk_init(&w, p->x->v, t, NULL, 0, false);
+	view_walk_init(&w, p->x->v, version_users[i].table, NULL, 0, false);
 	while ((rc = view_walk_next(&w, &value)) == 0) {
-		rc = key_tail_u32((struct slice){w.key, w.key_n}, &ds_no);
-		if (rc != 0 || value.n < 8)
+		at = version_users[i].ds_at > 0 ? version_users[i].ds_at : w.key_n - 4;
+		if (w.key_n < at + 4 || value.n < 8)
 			return ERR_CORRUPT;
-		if (ds_no != p->ds_no)
-			continue;
-		/* a position was read already, a member was not */
-		if (be_get64(value.p) + value_at < p->ds_needed)
-			p->ds_needed = be_get64(value.p) + value_at;
+		needed = be_get64(value.p) + version_users[i].read;
+		if (be_get32(w.key + at) == p->ds_no && needed < p->ds_needed)
+			p->ds_needed = needed;
 	}
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 static int dataset_needs(struct pruner *p, uint32_t ds_no)
 {
-	int rc;
+	int rc = 0;
 
 	if (p->ds_no == ds_no)
 		return 0;
 	p->ds_no = ds_no;
 	p->ds_needed = UINT64_MAX;
-	rc = least_at(p, TABLE_POSITION, 1);
-	return rc != 0 ? rc : least_at(p, TABLE_JOIN_MEMBER, 0);
+	for (size_t i = 0; rc == 0 && i < sizeof(version_users) / sizeof(version_users[0]); i++)
+		rc = least_of(p, i);
+	return rc;
 }
 
 static int look_version(struct pruner *p, const struct key *key, struct slice value)

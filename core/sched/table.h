@@ -108,8 +108,10 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_CLOCK_STEP "clock_step"	 /* i64 us: due entries are being moved by this much */
 #define META_CLOCK_AT "clock_at"	 /* table u8, key: how far that came */
 #define META_CLOCK_NEW "clock_new:"	 /* with a due key behind it: came since, is not moved */
-#define META_PRUNE "prune"	   /* where the next batch of retention goes on: see prune.c */
-#define META_PRUNE_RUN "prune_run" /* u64: run whose record is gone, its steps not all */
+#define META_PRUNE "prune"	     /* where the next batch of retention goes on: see prune.c */
+#define META_PRUNE_RUN "prune_run"   /* u64: run whose record is gone, its steps not all */
+#define META_MIN_READER "min_reader" /* u32: STORE_LEVEL of the oldest release that may read it */
+#define META_COPIED "copied_us"	     /* u64: of a backup: when it was made */
 #define META_NEXT_DAG "next_dag"
 #define META_NEXT_EVENT "next_event"
 #define META_NEXT_RUN "next_run"

@@ -173,9 +173,7 @@ static int add_ready(struct why *w, const struct run_rec *r, const struct plan *
 		return add_blocked(w, r, p, s, name);
 	if (sched_held(w->v)) {
 		why_add(w, "held", name,
-		    "step %s waits: the store was restored, and attempts from before are not "
-		    "settled",
-		    name);
+		    "step %s waits: the store was restored; look, then: sluice resume --all", name);
 		return 0;
 	}
 	if (!any_pool_up(w->env)) {

@@ -8,6 +8,7 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/sched/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +70,10 @@ int store_rc(int mdb_rc)
 	case MDB_INVALID:
 	case MDB_CURSOR_FULL:
 	case MDB_PAGE_FULL:
+	case MDB_INCOMPATIBLE:
+	case MDB_VERSION_MISMATCH:
+	case MDB_BAD_DBI:
+	case EINVAL: /* nothing that we pass in: what a damaged page says of itself */
 		return ERR_CORRUPT;
 	case MDB_BAD_VALSIZE:
 		return ERR_LIMIT;
@@ -86,35 +91,67 @@ static void on_assert(MDB_env *env, const char *text)
 	_exit(EX_SOFTWARE);
 }
 
-static int lock_take(struct store *s, struct err *err)
+static int lock_take(const char *dir, int *ret_fd, struct err *err)
 {
-	char *path = io_path_join(s->dir, "sluice.lock");
+	char *path = io_path_join(dir, "sluice.lock");
 	char text[32];
 	ssize_t n;
-	int rc = 0;
+	int rc = 0, fd;
 
-	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0) {
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
 		rc = err_errno(err, ERR_IO, errno, "cannot open %s", path);
 		goto out;
 	}
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		n = pread(s->lock_fd, text, sizeof(text) - 1, 0);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		n = pread(fd, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = 0;
 		text[strcspn(text, "\n")] = 0;
 		rc = err_set(err, ERR_CONFLICT,
 		    "another daemon (pid %s) holds the store %s: stop it first, or name another "
 		    "state folder",
-		    text[0] ? text : "unknown", s->dir);
-		io_close(&s->lock_fd); /* store_close empties a lock file that it holds */
+		    text[0] ? text : "unknown", dir);
+		io_close(&fd);
 		goto out;
 	}
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
-		rc = err_errno(err, ERR_IO, errno, "cannot write %s", path);
+	/* a disk without a single free block must not keep the daemon from its store */
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		log_warn("cannot write the process id into %s: %s", path, strerror(errno));
+	*ret_fd = fd;
 out:
 	mem_free(path);
 	return rc;
+}
+
+struct store_lock {
+	int fd;
+};
+
+int store_lock(const char *dir, struct store_lock **ret, struct err *err)
+{
+	int fd, rc = lock_take(dir, &fd, err);
+
+	if (rc != 0)
+		return rc;
+	*ret = MEM_NEW(struct store_lock);
+	(*ret)->fd = fd;
+	return 0;
+}
+
+static void lock_give(int *fd)
+{
+	if (*fd >= 0 && ftruncate(*fd, 0) != 0)
+		log_debug("cannot empty the lock file");
+	io_close(fd);
+}
+
+void store_unlock(struct store_lock *l)
+{
+	if (!l)
+		return;
+	lock_give(&l->fd);
+	mem_free(l);
 }
 
 static int folder_check(struct store *s, bool create, struct err *err)
@@ -146,6 +183,14 @@ static int folder_check(struct store *s, bool create, struct err *err)
 		    "and memory maps are not "
 		    "reliable: put it on a local disk",
 		    s->dir);
+	case TMPFS_MAGIC:
+		log_warn("the state folder %s is on a tmpfs: a reboot loses it", s->dir);
+		return 0;
+	case OVERLAYFS_SUPER_MAGIC:
+		log_warn("the state folder %s is on an overlay, which goes with its container: "
+			 "mount a volume there",
+		    s->dir);
+		return 0;
 	default:
 		return 0;
 	}
@@ -163,9 +208,8 @@ static int meta_read(int fd, off_t at, struct meta_page *ret, const char *path, 
 }
 
 /* The file must hold every page that its newest meta page counts. */
-static int size_check(struct store *s, struct err *err)
+static int size_check(struct store *s, const char *path, struct err *err)
 {
-	char *path = io_path_join(s->dir, "data.mdb");
 	struct meta_page a, b;
 	struct stat st;
 	uint64_t last;
@@ -201,11 +245,12 @@ static int size_check(struct store *s, struct err *err)
 		    a.db[0].pad);
 out:
 	io_close(&fd);
-	mem_free(path);
 	return rc;
 }
 
-static int env_open(struct store *s, uint64_t map_bytes, struct err *err)
+/* flags: besides the default durable mode; never NOSYNC, NOMETASYNC, WRITEMAP. */
+static int env_open(
+    struct store *s, const char *path, uint64_t map_bytes, unsigned flags, struct err *err)
 {
 	int dead = 0, rc;
 
@@ -218,12 +263,11 @@ static int env_open(struct store *s, uint64_t map_bytes, struct err *err)
 		rc = mdb_env_set_maxdbs(s->env, TABLE_N);
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(s->env, STORE_READERS);
-	/* The default durable mode: never NOSYNC, NOMETASYNC, WRITEMAP. */
 	if (rc == 0)
-		rc = mdb_env_open(s->env, s->dir, MDB_NOTLS, 0600);
+		rc = mdb_env_open(s->env, path, MDB_NOTLS | flags, 0600);
 	if (rc != 0)
 		return err_set(
-		    err, store_rc(rc), "cannot open the store in %s: %s", s->dir, mdb_strerror(rc));
+		    err, store_rc(rc), "cannot open the store %s: %s", path, mdb_strerror(rc));
 	rc = mdb_env_get_fd(s->env, &s->data_fd);
 	/* LMDB leaves this descriptor, open for writing, to every child. */
 	if (rc != 0 || fcntl(s->data_fd, F_SETFD, FD_CLOEXEC) != 0)
@@ -237,6 +281,7 @@ static int env_open(struct store *s, uint64_t map_bytes, struct err *err)
 
 static int tables_open(struct store *s, bool create, struct err *err)
 {
+	MDB_stat st;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(s->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 
@@ -246,12 +291,18 @@ static int tables_open(struct store *s, bool create, struct err *err)
 	for (int t = 0; t < TABLE_N; t++) {
 		rc = mdb_dbi_open(
 		    txn, table_name((enum table)t), create ? MDB_CREATE : 0, &s->dbi[t]);
+		if (rc == MDB_NOTFOUND && !create) {
+			s->dbi[t] = 0; /* of an older release: reads as empty */
+			rc = 0;
+		}
 		if (rc == 0)
 			continue;
 		mdb_txn_abort(txn);
 		return err_set(err, store_rc(rc), "cannot open table %s: %s",
 		    table_name((enum table)t), mdb_strerror(rc));
 	}
+	if (mdb_env_stat(s->env, &st) == 0)
+		s->page_bytes = st.ms_psize;
 	rc = mdb_txn_commit(txn);
 	if (rc != 0)
 		return err_set(err, store_rc(rc), "cannot make the tables: %s", mdb_strerror(rc));
@@ -273,6 +324,24 @@ static int meta_u32(const struct view *v, const char *key, uint32_t *ret)
 	return 0;
 }
 
+/* Releases add kinds of records without a new schema: the store says what the oldest release is
+ * that may read it. */
+static int level_check(struct store *s, const struct view *v, struct err *err)
+{
+	uint32_t least = 1;
+	int rc = meta_u32(v, META_MIN_READER, &least);
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	if (least > STORE_LEVEL)
+		return err_set(err, ERR_UNSUPPORTED,
+		    "the store in %s was written by a newer release (level %u, this program knows "
+		    "%u): install that release, or restore a backup that was made before",
+		    s->dir, least, STORE_LEVEL);
+	s->level = least;
+	return 0;
+}
+
 static int meta_load(struct store *s, const struct view *v, struct err *err)
 {
 	uint32_t schema = 0;
@@ -280,6 +349,10 @@ static int meta_load(struct store *s, const struct view *v, struct err *err)
 	int rc = meta_u32(v, "schema", &schema);
 
 	if (rc == ERR_NOT_FOUND)
+		return rc;
+	if (rc == 0 && schema <= STORE_SCHEMA)
+		rc = level_check(s, v, err);
+	if (rc == ERR_UNSUPPORTED)
 		return rc;
 	if (rc == 0 && schema > STORE_SCHEMA)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -297,6 +370,16 @@ static int meta_load(struct store *s, const struct view *v, struct err *err)
 		    "the store in %s has no readable meta records: run sluiced --fsck", s->dir);
 	memcpy(s->uuid, uuid.p, sizeof(s->uuid));
 	return 0;
+}
+
+/* From now on this release's records may be in it. */
+static int level_raise(struct store *s, const struct view *v)
+{
+	uint8_t n[4] = {0, 0, 0, STORE_LEVEL};
+	int rc = view_put(v, TABLE_META, META_MIN_READER, strlen(META_MIN_READER), n, sizeof(n));
+
+	s->level = STORE_LEVEL;
+	return rc;
 }
 
 static int meta_open(struct store *s, const struct store_options *o, struct err *err)
@@ -318,9 +401,11 @@ static int meta_open(struct store *s, const struct store_options *o, struct err 
 		rc = sched_format(&t.view, uuid, o->now);
 		if (rc == 0)
 			rc = meta_load(s, &t.view, err);
-		if (rc == 0)
-			rc = store_txn_commit(&t);
 	}
+	if (rc == 0 && may_format && s->level < STORE_LEVEL)
+		rc = level_raise(s, &t.view);
+	if (rc == 0 && may_format)
+		rc = store_txn_commit(&t);
 	if (rc == ERR_NOT_FOUND)
 		rc = err_set(err, ERR_NOT_FOUND, "there is no store in %s", s->dir);
 	else if (rc != 0 && err && err->code == 0)
@@ -359,11 +444,26 @@ int store_reserve(struct store *s)
 	return 0;
 }
 
+/* A line of LMDB's list: process, thread, transaction, "-" where the slot rests. */
+static int on_reader(const char *line, void *arg)
+{
+	struct store_readers *r = arg;
+	unsigned long long txn;
+	int pid;
+
+	if (sscanf(line, "%d %*s %llu", &pid, &txn) != 2)
+		return 0;
+	r->n++;
+	if (txn < r->oldest_txn)
+		r->oldest_txn = txn;
+	return 0;
+}
+
 int store_open(const struct store_options *o, struct store **ret, struct err *err)
 {
 	struct store *s = MEM_NEW(struct store);
 	bool create = o->create && !o->read_only_check;
-	MDB_stat st;
+	char *data = io_path_join(o->dir, "data.mdb");
 	int rc;
 
 	s->lock_fd = -1;
@@ -371,17 +471,16 @@ int store_open(const struct store_options *o, struct store **ret, struct err *er
 	s->dir = mem_strdup(o->dir);
 	rc = folder_check(s, create, err);
 	if (rc == 0)
-		rc = lock_take(s, err);
+		rc = lock_take(s->dir, &s->lock_fd, err);
 	if (rc == 0)
-		rc = size_check(s, err);
+		rc = size_check(s, data, err);
+	mem_free(data);
 	if (rc == 0 && !create && s->file_bytes == 0)
 		rc = err_set(err, ERR_NOT_FOUND, "there is no store in %s", s->dir);
 	if (rc == 0)
-		rc = env_open(s, o->map_bytes, err);
+		rc = env_open(s, s->dir, o->map_bytes, 0, err);
 	if (rc == 0)
 		rc = tables_open(s, create, err);
-	if (rc == 0 && mdb_env_stat(s->env, &st) == 0)
-		s->page_bytes = st.ms_psize;
 	if (rc == 0 && !o->read_only_check && store_reserve(s) != 0)
 		log_warn("no room for the store's reserve: the disk is nearly full");
 	if (rc == 0)
@@ -396,15 +495,55 @@ int store_open(const struct store_options *o, struct store **ret, struct err *er
 	return 0;
 }
 
+/* A copy lies where only its maker knows it: no lock, neither ours nor LMDB's. */
+int store_open_file(const char *path, bool writable, struct store **ret, struct err *err)
+{
+	unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | (writable ? 0 : MDB_RDONLY);
+	struct store_options o = {.create = writable};
+	struct store *s = MEM_NEW(struct store);
+	int rc;
+
+	s->lock_fd = -1;
+	s->data_fd = -1;
+	s->dir = mem_strdup(path);
+	rc = size_check(s, path, err);
+	if (rc == 0 && s->file_bytes == 0)
+		rc = err_set(err, ERR_CORRUPT, "%s is no store: it is empty", path);
+	if (rc == 0)
+		rc = env_open(s, path, 0, flags, err);
+	if (rc == 0)
+		rc = tables_open(s, writable, err);
+	if (rc == 0) {
+		o.read_only_check = true; /* never formats */
+		rc = meta_open(s, &o, err);
+	}
+	if (rc != 0) {
+		store_close(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void store_readers(struct store *s, struct store_readers *ret)
+{
+	MDB_envinfo info;
+
+	memset(ret, 0, sizeof(*ret));
+	if (mdb_reader_check(s->env, &ret->dead) != 0 || mdb_env_info(s->env, &info) != 0)
+		return;
+	ret->newest_txn = info.me_last_txnid;
+	ret->oldest_txn = info.me_last_txnid;
+	(void)mdb_reader_list(s->env, on_reader, ret);
+}
+
 void store_close(struct store *s)
 {
 	if (!s)
 		return;
 	if (s->env)
 		mdb_env_close(s->env);
-	if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0) != 0)
-		log_debug("cannot empty the lock file");
-	io_close(&s->lock_fd);
+	lock_give(&s->lock_fd);
 	mem_free(s->dir);
 	mem_free(s);
 }

@@ -23,6 +23,7 @@ struct store {
 	uint64_t file_bytes; /* size of data.mdb as we last saw or made it */
 	uint8_t uuid[16];
 	uint32_t epoch;
+	uint32_t level; /* META_MIN_READER */
 };
 
 /* A transaction as a view. `mdb_plans` is owned and lives longer than the transaction. */
@@ -51,6 +52,14 @@ int store_rc(int mdb_rc);
  * on a full disk, and a file shorter than its meta page says was truncated. ERR_FULL where the disk
  * has no room (the store still works). */
 int store_reserve(struct store *s) CHECK_RESULT;
-uint64_t store_used_bytes(const struct store *s);
+uint64_t store_used_bytes(const struct store *s); /* up to the last page that was ever used */
+/* A copy at rest under any name: neither locked nor formatted. */
+int store_open_file(
+    const char *path, bool writable, struct store **ret, struct err *err) CHECK_RESULT;
+/* The daemon's lock on a state folder without opening its store. ERR_CONFLICT where one holds it.
+ */
+struct store_lock;
+int store_lock(const char *dir, struct store_lock **ret, struct err *err) CHECK_RESULT;
+void store_unlock(struct store_lock *l);
 
 #endif

@@ -25,6 +25,44 @@ void store_close(struct store *s);
 const uint8_t *store_uuid(const struct store *s); /* 16 bytes */
 uint32_t store_epoch(const struct store *s);
 
+enum quota_level { QUOTA_OK, QUOTA_ALARM, QUOTA_REFUSE };
+/* Bytes of pages that hold something: what limits.store is about. Any thread. */
+uint64_t store_live_bytes(struct store *s);
+struct store_readers {
+	uint32_t n; /* snapshots that are open now */
+	int dead;   /* slots of dead processes that were given back */
+	uint64_t oldest_txn, newest_txn;
+};
+/* Frees the slots of dead readers as well. */
+void store_readers(struct store *s, struct store_readers *ret);
+
+/* ---- copies ---- */
+struct store_copy {
+	uint32_t schema, epoch;
+	uint8_t uuid[16];
+	wall_us copied_at; /* TIME_NONE: it is no backup */
+	uint64_t next_run, next_event, bytes;
+};
+/* A compacted, consistent copy of the running store at `path`, proven by fsck. Any thread; it is a
+ * long reader. Nothing is left at path when it fails. */
+int store_backup(struct store *s, const char *path, wall_us now, struct store_copy *ret,
+    struct err *err) CHECK_RESULT;
+struct store_restored {
+	struct store_copy backup, is, old; /* is: as it stands now */
+	bool had_old, old_read;
+	char *kept; /* owned: where the replaced store lies, or NULL */
+};
+/* ERR_CONFLICT while a daemon holds the store, ERR_CORRUPT for a bad backup: then nothing has
+ * changed. */
+int store_restore(const char *dir, const char *file, wall_us now, struct store_restored *ret,
+    struct err *err) CHECK_RESULT;
+void store_restored_done(struct store_restored *r);
+int store_compact(
+    const char *dir, uint64_t *ret_before, uint64_t *ret_after, struct err *err) CHECK_RESULT;
+/* Reads the small tables that the daemon cannot do without in a child, because a damaged file may
+ * end the process that maps it. ERR_CORRUPT; a store that is not there is fine. */
+int store_probe(const char *dir, struct err *err) CHECK_RESULT;
+
 /* ---- read transactions: any thread, short ---- */
 struct store_read; /* holds a snapshot and a plan cache of its thread */
 int store_read_new(
@@ -94,8 +132,10 @@ struct writer_stats {
 	uint64_t ops, commits, batch_max, dispatches;
 	int64_t commit_us_total, commit_us_max;
 	uint64_t store_bytes, store_max_bytes;
-	uint64_t waiting; /* ops queued now */
-	bool disk_low;	  /* new events are refused until space is free again */
+	uint64_t waiting;    /* ops queued now */
+	uint64_t live_bytes; /* of these, what limits.store is about */
+	enum quota_level quota;
+	bool disk_low; /* new events are refused until space is free again */
 };
 void writer_stats(struct writer *w, struct writer_stats *ret);
 

@@ -49,7 +49,7 @@ static int view_lmdb_get(void *ctx, enum table t, struct slice key, struct slice
 {
 	struct store_txn *x = ctx;
 	MDB_val k = val_of(key), v;
-	int rc = mdb_get(x->txn, x->store->dbi[t], &k, &v);
+	int rc = x->store->dbi[t] == 0 ? MDB_NOTFOUND : mdb_get(x->txn, x->store->dbi[t], &k, &v);
 
 	if (rc != 0)
 		return store_rc(rc);
@@ -104,6 +104,8 @@ static int cursor_of(struct store_txn *x, enum table t, MDB_cursor **ret)
 {
 	int rc = 0;
 
+	if (x->store->dbi[t] == 0) /* a table that the store's release did not have */
+		return ERR_NOT_FOUND;
 	if (x->cursor[t] && x->cursor_gen[t] != x->gen)
 		rc = mdb_cursor_renew(x->txn, x->cursor[t]);
 	else if (!x->cursor[t])

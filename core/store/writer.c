@@ -4,7 +4,7 @@
  * forces the transaction to be thrown away is found by running the ops of its batch one by one.
  * Owner: struct writer; only the queue and the finished list are shared, under `mutex`. */
 #define LOG_AT "store"
-#include "core/store/env.h"
+#include "core/store/quota.h"
 
 #include "core/base/io.h"
 #include "core/base/log.h"
@@ -15,13 +15,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH_OPS 1024
 #define QUEUE_MAX 65536
-#define DISK_LOW_BYTES (UINT64_C(32) << 20)
-#define DISK_LOOK_US (200 * US_PER_MS)
 #define CLOCK_STEP_US (100 * US_PER_MS)
 #define CLOCK_NEAR_US (10 * US_PER_MS)
 
@@ -34,13 +32,12 @@ struct batch {
 
 struct writer {
 	struct writer_options o;
-	struct store_txn txn;	/* writer thread only */
-	struct sched_env env;	/* writer thread only */
-	mono_us disk_looked_at; /* writer thread only */
-	bool disk_low;		/* writer thread only; copied into stats */
-	int64_t clock_offset;	/* writer thread only: wall minus monotonic clock, as applied */
-	bool clock_known;	/* writer thread only */
-	bool broken;		/* writer thread only: begin, dispatch or commit failed */
+	struct store_txn txn; /* writer thread only */
+	struct sched_env env; /* writer thread only */
+	struct quota quota;   /* writer thread only; copied into stats */
+	int64_t clock_offset; /* writer thread only: wall minus monotonic clock, as applied */
+	bool clock_known;     /* writer thread only */
+	bool broken;	      /* writer thread only: begin, dispatch or commit failed */
 	pthread_t thread;
 	bool running; /* the thread was started and not joined */
 	int event_fd;
@@ -214,36 +211,14 @@ static void batch_post(struct writer *w, struct batch *b)
 
 /* ---- one batch ---- */
 
-/* Space is looked at a few times a second: LMDB reports a full disk as an input/output error only.
- */
-static void disk_look(struct writer *w)
-{
-	mono_us now = clock_mono();
-	struct statvfs fs;
-	bool low;
-
-	if (w->disk_looked_at && now - w->disk_looked_at < DISK_LOOK_US)
-		return;
-	w->disk_looked_at = now;
-	low = store_reserve(w->o.store) == ERR_FULL;
-	if (!low && fstatvfs(w->o.store->data_fd, &fs) == 0)
-		low = (uint64_t)fs.f_bavail * fs.f_frsize < DISK_LOW_BYTES;
-	if (low != w->disk_low)
-		log_warn("%s", low ? "the disk of the store is nearly full: new events are refused"
-				   : "the disk of the store has space again: new events are taken");
-	w->disk_low = low;
-}
-
 static int apply_one(struct writer *w, struct writer_op *op, wall_us now, effect_vec *effects)
 {
 	memset(&op->result, 0, sizeof(op->result));
 	if (op->op.kind == OP_CONF && op->conf)
 		w->env.conf = op->conf;
-	if (w->disk_low && (op->op.kind == OP_EVENT || op->op.kind == OP_START)) {
-		op->result.rc = err_set(&op->result.err, ERR_FULL,
-		    "the disk of the store is nearly full: free space, then send again");
+	op->result.rc = quota_refuses(&w->quota, &op->op, &op->result.err);
+	if (op->result.rc != 0)
 		return 0;
-	}
 	return w->o.apply(&w->txn.view, &w->env, &op->op, now, &op->result, effects);
 }
 
@@ -254,6 +229,14 @@ static uint64_t jobs_in(const effect_vec *effects, size_t from)
 	for (size_t i = from; i < effects->n; i++)
 		n += effects->v[i].kind == EFFECT_JOB;
 	return n;
+}
+
+static void stats_of_quota(struct writer *w)
+{
+	w->stats.live_bytes = w->quota.live_bytes;
+	w->stats.quota = w->quota.level;
+	w->stats.disk_low = w->quota.disk_low;
+	w->stats.store_max_bytes = w->env.conf ? w->env.conf->store_max_bytes : 0;
 }
 
 static int commit_timed(struct writer *w, uint64_t n_jobs)
@@ -269,7 +252,7 @@ static int commit_timed(struct writer *w, uint64_t n_jobs)
 	if (took > w->stats.commit_us_max)
 		w->stats.commit_us_max = took;
 	w->stats.store_bytes = store_used_bytes(w->o.store);
-	w->stats.disk_low = w->disk_low;
+	stats_of_quota(w);
 	pthread_mutex_unlock(&w->mutex);
 	return rc;
 }
@@ -431,6 +414,26 @@ static void batch_split(struct writer *w, struct batch *b)
 	mem_free(b);
 }
 
+/* On a full disk whose reserve is used up too, everything waits here: the daemon goes on living and
+ * takes nothing more once its queue is full. */
+static void space_wait(struct writer *w)
+{
+	struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+	bool stopping = false;
+
+	for (;;) {
+		quota_look(&w->quota, w->o.store, w->env.conf ? w->env.conf->store_max_bytes : 0,
+		    clock_mono());
+		if (!w->quota.stuck || stopping)
+			return;
+		pthread_mutex_lock(&w->mutex);
+		stats_of_quota(w);
+		stopping = w->stopping;
+		pthread_mutex_unlock(&w->mutex);
+		nanosleep(&nap, NULL);
+	}
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
@@ -440,7 +443,7 @@ static void *writer_main(void *arg)
 		b = MEM_NEW(struct batch);
 		if (!queue_take(w, b))
 			break;
-		disk_look(w);
+		space_wait(w);
 		if (batch_run(w, b) != 0)
 			batch_split(w, b);
 	}

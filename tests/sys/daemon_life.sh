@@ -86,7 +86,7 @@ EOF
 expect 0 "$bin" -c sluice.yaml --check
 expect 5 "$bin" -c sluice.yaml --fsck
 expect 2 "$bin" --nonsense
-expect 2 "$bin" -c sluice.yaml --restore x
+expect 5 "$bin" -c sluice.yaml --restore x
 SLUICE_LEAKY=1 start
 
 echo "# one daemon per store"

@@ -23,3 +23,5 @@ EXTRA_DIST += tests/sys/contract.sh tests/sys/reload.sh tests/sys/lib.sh
 # Needs root and the packages of `contrib/setup --servers`: skipped without.
 TESTS += tests/sys/slurm.sh
 EXTRA_DIST += tests/sys/slurm.sh tests/servers/slurm.sh
+TESTS += tests/sys/store_restore.sh
+EXTRA_DIST += tests/sys/store_restore.sh
