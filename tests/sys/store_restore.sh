@@ -52,7 +52,7 @@ run 0 bash -c "'$sluice' backup - >piped.mdb"
 [ -s piped.mdb ] || fail "nothing came through the pipe"
 http 200 /v1/backup -D headers
 says headers 'Sluice-Backup: schema=1; epoch=1; uuid='
-ls state | grep -q backup && fail "a copy was left in the state folder"
+[ -e state/backup.tmp ] && fail "a copy was left in the state folder"
 mkdir copy && cp piped.mdb copy/data.mdb && printf 'deployment: copy\nstate: copy\n' >copy.yaml
 chmod 700 copy
 run 0 "$sluiced" -c copy.yaml --fsck -o json
@@ -100,7 +100,7 @@ run 0 "$sluiced" --fsck
 start
 grep -q 'the store was restored' .log || fail "the log does not say that the store was restored"
 until_true "what the restored store does not know is settled" grep -q 'of before the restore is settled' .log
-[ "$(cat marks/new | tail -n1)" = killed ] || fail "the newer attempt was not killed: $(cat marks/new)"
+[ "$(tail -n1 marks/new)" = killed ] || fail "the newer attempt was not killed: $(cat marks/new)"
 cli 5 show "$newer"
 cli 5 show "$after"
 cli 0 show long@old -o json
@@ -114,11 +114,11 @@ is '.held == true'
 
 # --- on with it
 cli 0 resume --all
-until_true "the old run's step runs again" bash -c '[ "$(grep -c begun marks/old)" = 2 ]'
+until_true "the old run's step runs again" sh -c 'grep begun marks/old | sed -n 2p | grep -q .'
 [ "$(sed -n 2p marks/old)" = killed ] || fail "two attempts of one step lived at once: $(cat marks/old)"
 : >marks/go
 until_true "the old run succeeds" bash -c "'$sluice' show long@old -o json | jq -e '.state == \"succeeded\"'"
-[ "$(grep -c done marks/old)" = 1 ] || fail "done twice: $(cat marks/old)"
+[ "$(grep -c 'done' marks/old)" = 1 ] || fail "done twice: $(cat marks/old)"
 cli 0 run quick --key fresh -o json
 is '.state == "succeeded"'
 event=$(value '.trigger.events[0]')
