@@ -56,6 +56,7 @@ static const struct describe DESCRIBE[] = {
     {"DELETE", "/v1/tokens/{name}", "", NULL, "200:Count 404"},
     {"GET", "/v1/stream", "dag run", NULL, "200:text/event-stream 404"},
     {"GET", "/v1/doctor", "", NULL, "200:Doctor"},
+    {"GET", "/v1/backup", "", NULL, "200:application/octet-stream 409 503"},
     {"POST", "/v1/shutdown", "", "Shutdown", "200:Ok 400"},
 };
 
