@@ -304,6 +304,12 @@ static int read_step(const struct json *j, struct plan_step *s, size_t index, st
 		rc = read_needs(json_get(j, "needs"), s, index, err);
 	if (rc == 0)
 		rc = read_foreach(json_get(j, "foreach"), s, err);
+	for (size_t i = 0; rc == 0 && i < s->n_needs; i++) {
+		const struct plan_step *parent = s - index + s->needs[i].step;
+
+		if (s->needs[i].match_item && (s->foreach == NULL || parent->foreach == NULL))
+			rc = bad(err, s->name, "needs.match");
+	}
 	if (rc == 0)
 		rc = read_retry(json_get(j, "retry"), s, err);
 	if (rc != 0)

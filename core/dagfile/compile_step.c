@@ -184,6 +184,8 @@ static void write_foreach(struct step_ctx *c, const struct yaml_node *f, struct 
 		jw_kstr(w, "key", node_text(f, "key", NULL));
 	jw_ki64(w, "max_parallel", node_int(f, "max_parallel", 0));
 	jw_ki64(w, "tolerate", node_int(yaml_get(f, "tolerate"), "items", 0));
+	if (node_int(yaml_get(f, "tolerate"), "percent", 0) > 0)
+		jw_ki64(w, "tolerate_percent", node_int(yaml_get(f, "tolerate"), "percent", 0));
 	jw_end_object(w);
 }
 
@@ -295,6 +297,36 @@ static void write_pools(const struct step_ctx *c, struct jw *w)
 }
 
 /* ---- needs, reads, publishes ---- */
+/* `match: item` needs a foreach at both ends; two lists that are written out must agree. */
+static void check_match(const struct step_ctx *c, const struct need *n)
+{
+	const struct yaml_node *own = yaml_get(c->n, "foreach"), *a, *b,
+			       *other = yaml_get(c->u->steps[n->step].node, "foreach");
+	const struct yaml_node *mine = yaml_get(own, "in"), *theirs = yaml_get(other, "in");
+
+	if (own == NULL || other == NULL) {
+		diag_error(c->u->d, n->at, "conflicting-keys",
+		    "leave match out, or give both steps a foreach",
+		    "match: item pairs items, but the step \"%s\" has no foreach",
+		    own == NULL ? c->s->name : c->u->steps[n->step].name);
+		return;
+	}
+	if (mine == NULL || theirs == NULL || mine->kind != YAML_LIST ||
+	    theirs->kind != YAML_LIST || yaml_get(own, "key") != NULL ||
+	    yaml_get(other, "key") != NULL || mine->n > 2000)
+		return; /* compared when it runs */
+	for (a = mine->first; a != NULL; a = a->next) {
+		for (b = theirs->first;
+		     b != NULL && !(is_scalar(a) && is_scalar(b) && strcmp(a->text, b->text) == 0);
+		     b = b->next)
+			;
+		if (b == NULL && is_scalar(a))
+			diag_error(c->u->d, a, "no-partner", "give both steps the same items",
+			    "the step \"%s\" has no item \"%.80s\" to pair with",
+			    c->u->steps[n->step].name, a->text);
+	}
+}
+
 static void write_needs(const struct step_ctx *c, struct jw *w)
 {
 	size_t i;
@@ -304,8 +336,10 @@ static void write_needs(const struct step_ctx *c, struct jw *w)
 	for (i = 0; i < c->s->needs.n; i++) {
 		jw_object(w);
 		jw_ki64(w, "step", (int64_t)c->u->steps[c->s->needs.v[i].step].rank);
-		if (c->s->needs.v[i].match_item)
+		if (c->s->needs.v[i].match_item) {
+			check_match(c, &c->s->needs.v[i]);
 			jw_kstr(w, "match", "item");
+		}
 		jw_end_object(w);
 	}
 	jw_end_array(w);

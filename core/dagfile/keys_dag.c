@@ -258,7 +258,12 @@ KEYS(RETRY, "retry", NULL,
 	.doc = "The classes of error that are tried again."});
 KEYS(NEED, "a need", NULL,
     {.name = "step", .shape = K_IDENT, .required = true, .doc = "The step that must come first."},
-    {.name = "match", .shape = K_CHOICE, .choices = "item", .doc = "Pairs the items of both."});
+    {.name = "match",
+	.shape = K_CHOICE,
+	.choices = "item",
+	.doc = "Pairs the items of both by "
+	       "key: each waits for "
+	       "its partner alone."});
 static const struct key NEED_KEY = {.name = "need", .shape = K_IDENT | K_OBJECT, .sub = &NEED};
 KEYS(DISCOVER, "discover", NULL,
     {.name = "connection", .shape = K_NAME, .required = true, .doc = "Where to look."},
@@ -273,8 +278,13 @@ KEYS(TOLERATE, "tolerate", NULL,
     {.name = "items",
 	.shape = K_INT,
 	RANGE(0, 50000),
-	.required = true,
-	.doc = "How many items may fail."});
+	.def = "0",
+	.doc = "How many items may fail."},
+    {.name = "percent",
+	.shape = K_INT,
+	RANGE(0, 100),
+	.def = "0",
+	.doc = "Which part of the items may fail, where that is more."});
 KEYS(FOREACH, "foreach", NULL,
     {.name = "in",
 	.shape = K_LIST | K_EXPR | K_OBJECT,

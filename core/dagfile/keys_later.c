@@ -33,7 +33,6 @@ const struct key_later KEYS_LATER[] = {
     {"on_exit", NULL, "leave it out; a last step with when: all_done can do the work"},
     {"steps.*.foreach.in.file", NULL, "write the list into the file"},
     {"steps.*.foreach.in.discover", NULL, "write the list into the file"},
-    {"steps.*.needs[].match", NULL, "leave it out: the step begins when all items are done"},
     {"steps.*.renamed_from", NULL, "leave it out: the step begins with a state of its own"},
     /* data */
     {"steps.*.model", NULL, "use a task that runs the SQL"},

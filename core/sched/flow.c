@@ -44,7 +44,10 @@ enum step_state flow_judge(const struct plan_step *p, const struct step_rec *s)
 int step_make_ready(struct tx *x, struct step_rec *s)
 {
 	enum step_state to = flow_judge(&x->plan->steps[s->step], s);
+	int rc = match_any(&x->plan->steps[s->step]) ? match_judge_group(x, s, &to) : 0;
 
+	if (rc != 0)
+		return rc;
 	if (to == STEP_READY && is_group(x, s))
 		return foreach_begin(x, s);
 	if (is_group(x, s) && s->items_open > 0)
@@ -62,7 +65,8 @@ static int tell_child(struct tx *x, const struct step_rec *parent, uint16_t chil
 	parent_count(&x->plan->steps[parent->step], parent, &s, 1);
 	if (s.state == STEP_WAITING && s.unmet == 0 && x->run.state == RUN_RUNNING)
 		return step_make_ready(x, &s);
-	return step_put(x->v, &s);
+	rc = step_put(x->v, &s);
+	return rc == 0 && match_any(&x->plan->steps[child]) ? match_begin(x, child) : rc;
 }
 
 static int tell_children(struct tx *x, uint16_t step)
@@ -107,6 +111,17 @@ int flow_settle(struct tx *x)
 	int step, rc = 0;
 
 	while (rc == 0 && x->run_open) {
+		if (x->paired.n > 0) {
+			struct step_ref ref = x->paired.v[--x->paired.n];
+
+			rc = match_item(x, &ref);
+			continue;
+		}
+		step = bit_take(x->begun);
+		if (step >= 0) {
+			rc = match_begun(x, (uint16_t)step);
+			continue;
+		}
 		step = bit_take(x->groups);
 		if (step >= 0) {
 			rc = foreach_end(x, (uint16_t)step);

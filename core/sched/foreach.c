@@ -131,6 +131,24 @@ static void items_of(const struct plan_foreach *f, struct expansion *e)
 	refuse_duplicates(e);
 }
 
+/* Before anything is written: each item that pairs has its partners. */
+static int check_partners(struct tx *x, const struct step_rec *group, struct expansion *e)
+{
+	struct step_rec s = *group;
+	const char *missing = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && missing == NULL && i < e->n; i++) {
+		str_copy(s.item_key, sizeof(s.item_key), e->items[i].key);
+		rc = match_count(x, &s, &missing);
+	}
+	if (missing != NULL)
+		err_set(&e->err, ERR_CONFIG,
+		    "foreach: step %s has no item \"%.100s\" to pair with (match: item)", missing,
+		    s.item_key);
+	return rc;
+}
+
 /* ---- writing ---- */
 
 static int put_value(struct tx *x, const struct step_ref *ref, const struct json *value)
@@ -185,6 +203,17 @@ static int item_again(
 	return rc != 0 ? rc : put_value(x, &ref, it->value);
 }
 
+/* An item that pairs: it waits for its partners. */
+static int item_wait(struct tx *x, struct step_rec *s)
+{
+	const char *missing;
+	int rc = match_count(x, s, &missing);
+
+	if (rc == 0 && s->unmet == 0)
+		VEC_ADD(&x->paired, step_ref_of(s));
+	return rc != 0 ? rc : step_put(x->v, s);
+}
+
 static int item_place(struct tx *x, uint16_t step, const struct item *it)
 {
 	struct step_rec s, *g;
@@ -205,7 +234,10 @@ static int item_place(struct tx *x, uint16_t step, const struct item *it)
 		x->run_dirty = true;
 		rc = item_new(x, step, no, it, &s);
 	}
-	return rc != 0 ? rc : step_move(x, &s, STEP_READY, x->now);
+	if (rc != 0)
+		return rc;
+	return match_any(&x->plan->steps[step]) ? item_wait(x, &s)
+						: step_move(x, &s, STEP_READY, x->now);
 }
 
 /* Items of a former expansion that the new list does not hold any more. */
@@ -239,6 +271,7 @@ static int write_items(struct tx *x, struct step_rec *group, const struct expans
 		rc = item_place(x, step, &e->items[i]);
 	x->expanding = false;
 	x->placed = 0; /* what follows in this operation is of other groups */
+	bit_set(x->begun, step);
 	if (rc == 0)
 		rc = drop_others(x, step, before);
 	bit_set(x->groups, step); /* judged again where nothing is open */
@@ -257,11 +290,14 @@ static int resume(struct tx *x, struct step_rec *group)
 	rc = step_move(x, group, STEP_RUNNING, TIME_NONE);
 	for (uint32_t no = 1; rc == 0 && no <= n; no++) {
 		rc = step_load(x, step, no, &s);
-		if (rc == 0 && s.state == STEP_WAITING)
-			rc = step_move(x, &s, STEP_READY, x->now);
+		if (rc != 0 || s.state != STEP_WAITING)
+			continue;
+		rc = match_any(&x->plan->steps[step]) ? item_wait(x, &s)
+						      : step_move(x, &s, STEP_READY, x->now);
 	}
 	x->expanding = false;
 	x->placed = 0;
+	bit_set(x->begun, step);
 	return rc;
 }
 
@@ -292,8 +328,11 @@ int foreach_begin(struct tx *x, struct step_rec *group)
 		return resume(x, group);
 	memset(&e, 0, sizeof(e));
 	rc = list_of(x, group, f, &e);
-	if (rc == 0) {
+	if (rc == 0)
 		items_of(f, &e);
+	if (rc == 0 && e.err.code == 0 && match_any(&x->plan->steps[group->step]))
+		rc = check_partners(x, group, &e);
+	if (rc == 0) {
 		if (e.err.code == 0) {
 			rc = write_items(x, group, &e);
 		} else {
@@ -327,7 +366,8 @@ static int blame(struct tx *x, struct step_rec *group)
 	str_addf(&text, "%u of %u items failed:", group->items_bad, group->items);
 	for (uint32_t no = 1; rc == 0 && no <= group->items && named < 3; no++) {
 		rc = step_load(x, group->step, no, &s);
-		if (rc != 0 || (s.state != STEP_FAILED && s.state != STEP_CANCELLED))
+		if (rc != 0 || !step_state_ended(s.state) || s.state == STEP_SUCCEEDED ||
+		    s.state == STEP_SKIPPED)
 			continue;
 		if (named++ == 0)
 			group->class_ = s.class_;

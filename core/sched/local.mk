@@ -31,6 +31,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/key.h \
 	%D%/list.c \
 	%D%/mark.c \
+	%D%/match.c \
 	%D%/move.c \
 	%D%/once.c \
 	%D%/op.h \

@@ -202,8 +202,9 @@ static int enter(struct tx *x, struct step_rec *s, wall_us at)
 		return 0;
 	default:
 		s->ended_at = x->now;
-		if (s->item == 0)
-			bit_set(x->ended, s->step);
+		if (s->item > 0)
+			return match_tell(x, s, 1);
+		bit_set(x->ended, s->step);
 		return 0;
 	}
 }
@@ -245,6 +246,8 @@ int step_move(struct tx *x, struct step_rec *s, enum step_state to, wall_us at)
 	if (!step_may_move(from, to))
 		return ERR_INTERNAL;
 	rc = index_change(x, s, false);
+	if (rc == 0 && s->item > 0 && step_state_ended(from))
+		rc = match_tell(x, s, -1);
 	if (rc != 0)
 		return rc;
 	s->state = to;

@@ -24,6 +24,29 @@ static int refuse_step(struct tx *x, const char *step, const char *was, const ch
 	    step, was, is != NULL ? ", is now " : "", is != NULL ? is : "", x->run.dag);
 }
 
+static size_t n_pairs(const struct plan_step *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_needs; i++)
+		n += s->needs[i].match_item;
+	return n;
+}
+
+/* The items' counts are of their partners: those must stay the same. */
+static bool same_pairs(const struct plan *p, const struct plan_step *a, const struct plan *q,
+    const struct plan_step *b)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < a->n_needs; i++) {
+		for (size_t k = 0; a->needs[i].match_item && k < b->n_needs; k++)
+			same += b->needs[k].match_item && strcmp(p->steps[a->needs[i].step].name,
+							      q->steps[b->needs[k].step].name) == 0;
+	}
+	return same == n_pairs(a) && same == n_pairs(b);
+}
+
 int replan_check(struct tx *x, struct replan *ret)
 {
 	struct dag_rec d;
@@ -49,6 +72,8 @@ int replan_check(struct tx *x, struct replan *ret)
 		if (old->kind != new->kind || (old->foreach == NULL) != (new->foreach == NULL))
 			return refuse_step(x, old->name, nature(old), nature(new));
 		ret->map[i] = (uint16_t)at;
+		if (!same_pairs(x->plan, old, ret->to, new))
+			return refuse_step(x, old->name, "pairs its items with others", NULL);
 	}
 	return 0;
 }

@@ -9,9 +9,10 @@
 #include <string.h>
 
 struct choice {
-	uint64_t steps[STEP_BITS]; /* run again */
-	uint64_t items[STEP_BITS]; /* groups of which only items run again */
-	uint64_t out[STEP_BITS];   /* left out by --only: they run again only when they are named */
+	uint64_t steps[STEP_BITS];  /* run again */
+	uint64_t direct[STEP_BITS]; /* chosen themselves, not by what they need */
+	uint64_t items[STEP_BITS];  /* groups of which only items run again */
+	uint64_t out[STEP_BITS]; /* left out by --only: they run again only when they are named */
 	uint32_t n;
 };
 
@@ -91,13 +92,22 @@ static int choose_named(
 static void close_over(const struct plan *p, struct choice *c)
 {
 	for (uint16_t i = 0; i < p->n_steps; i++) {
-		bool parent = false;
+		bool parent = false, whole = false;
 
-		for (size_t k = 0; k < p->steps[i].n_needs; k++)
-			parent = parent || in_set(c->steps, p->steps[i].needs[k].step);
+		for (size_t k = 0; k < p->steps[i].n_needs; k++) {
+			const struct plan_need *n = &p->steps[i].needs[k];
+
+			if (!in_set(c->steps, n->step))
+				continue;
+			parent = true;
+			/* pairs: only the partners of items that run again */
+			whole = whole || !n->match_item || !in_set(c->items, n->step);
+		}
+		if (in_set(c->steps, i))
+			bit_set(c->direct, i);
 		if (parent && !in_set(c->out, i))
 			bit_set(c->steps, i);
-		else if (in_set(c->steps, i) && p->steps[i].foreach != NULL)
+		if (in_set(c->steps, i) && !whole && p->steps[i].foreach != NULL)
 			bit_set(c->items, i);
 	}
 }
@@ -146,20 +156,30 @@ static bool named_item(
 	return false;
 }
 
-static int reopen_items(struct tx *x, uint16_t step, const struct step_ref *items, size_t n_items)
+/* Of a group that was chosen itself: the named ones, else the bad ones, else all. Of one that
+ * pairs: those whose partners run again as well. */
+static int reopen_items(struct tx *x, bool direct, uint16_t step, const struct picked *p)
 {
 	struct step_rec g, s;
+	uint32_t before = x->r->count;
 	bool any, all;
 	int rc = step_load(x, step, 0, &g);
 
 	all = g.items_bad == 0;
-	for (uint32_t no = 1; rc == 0 && no <= g.items; no++) {
-		bool named = named_item(items, n_items, step, no, &any);
+	for (int pass = 0; rc == 0 && pass < 2; pass++) {
+		for (uint32_t no = 1; rc == 0 && no <= g.items; no++) {
+			bool named = named_item(p->items, p->n_items, step, no, &any);
+			bool mine = direct && !any && (all || pass > 0);
 
-		rc = step_load(x, step, no, &s);
-		if (rc == 0 && (named || (!any && (all || ended_badly(s.state)))) &&
-		    strcmp(s.code, "gone") != 0)
-			rc = reopen_item(x, step, no);
+			rc = step_load(x, step, no, &s);
+			if (rc != 0 || !step_state_ended(s.state) || strcmp(s.code, "gone") == 0)
+				continue;
+			mine = mine || (direct && !any && ended_badly(s.state));
+			if (named || mine || s.unmet > 0 || pass > 0)
+				rc = reopen_item(x, step, no);
+		}
+		if (x->r->count > before)
+			break; /* else none has a partner that does: all of them */
 	}
 	return rc;
 }
@@ -204,9 +224,9 @@ static int untell_staying(struct tx *x, const struct choice *c, const struct ste
 	return rc;
 }
 
-static int reopen_step(
-    struct tx *x, const struct choice *c, uint16_t i, const struct step_ref *items, size_t n_items)
+static int reopen_step(struct tx *x, const struct picked *p, uint16_t i)
 {
+	const struct choice *c = &p->c;
 	struct step_rec s;
 	int rc = step_load(x, i, 0, &s);
 	bool items_only;
@@ -222,7 +242,7 @@ static int reopen_step(
 	if (!items_only)
 		s.rows_in = s.rows_out = s.rows_rejected = s.bytes = 0;
 	rc = reopen(x, &s);
-	return rc == 0 && items_only ? reopen_items(x, i, items, n_items) : rc;
+	return rc == 0 && items_only ? reopen_items(x, in_set(c->direct, i), i, p) : rc;
 }
 
 /* What came with the latest plan is open already: only what it needs may have opened again. */
@@ -249,7 +269,7 @@ static int reopen_all(struct tx *x, const struct picked *p, enum downstream down
 		if (in_set(p->fresh, i))
 			rc = recount_fresh(x, &p->c, i);
 		else if (in_set(p->c.steps, i))
-			rc = reopen_step(x, &p->c, i, p->items, p->n_items);
+			rc = reopen_step(x, p, i);
 	}
 	if (rc == 0)
 		rc = run_move(x, RUN_QUEUED);

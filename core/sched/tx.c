@@ -48,6 +48,7 @@ int tx_done(struct tx *x, int rc)
 	VEC_DONE(&x->published);
 	VEC_DONE(&x->backfills);
 	VEC_DONE(&x->once_runs);
+	VEC_DONE(&x->paired);
 	return rc;
 }
 

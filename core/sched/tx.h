@@ -36,9 +36,11 @@ struct tx {
 	enum run_state run_was; /* as stored: the run's effect tells old and new */
 	struct step_rec group;	/* of run */
 	bool group_open, group_dirty;
-	uint64_t ended[STEP_BITS];  /* steps that ended: their children are to be told */
-	uint64_t groups[STEP_BITS]; /* groups whose last item ended */
-	struct run_rec in_the_way;  /* what `overlap: skip` found last */
+	uint64_t ended[STEP_BITS];   /* steps that ended: their children are to be told */
+	uint64_t groups[STEP_BITS];  /* groups whose last item ended */
+	uint64_t begun[STEP_BITS];   /* groups that have their items: those that pair may begin */
+	VEC(struct step_ref) paired; /* items whose partners have all ended */
+	struct run_rec in_the_way;   /* what `overlap: skip` found last */
 	bool expanding;
 	uint32_t placed; /* items made ready in this expansion, for max_parallel */
 
@@ -125,6 +127,19 @@ int foreach_begin(struct tx *x, struct step_rec *group);
 int foreach_end(struct tx *x, uint16_t step);
 /* A group that a rerun opened and that may not run after all: its open items end like it. */
 int foreach_refuse(struct tx *x, const struct step_rec *group, enum step_state to);
+
+/* ---- match.c: items that pair with items ---- */
+bool match_any(const struct plan_step *p);
+/* An item ended (by = 1) or is about to leave its end (-1): its partners count it. */
+int match_tell(struct tx *x, const struct step_rec *s, int by);
+/* Counts an item's partners; *ret_missing: a step that has none of its key, or NULL. */
+int match_count(struct tx *x, struct step_rec *s, const char **ret_missing);
+/* What becomes of a group that pairs, where its items decide: READY; else *to stays. */
+int match_judge_group(struct tx *x, const struct step_rec *group, enum step_state *to);
+int match_begin(
+    struct tx *x, uint16_t step); /* begins, where it may, before its needs have ended */
+int match_begun(struct tx *x, uint16_t step);		  /* a group has its items */
+int match_item(struct tx *x, const struct step_ref *ref); /* WAITING, its partners have ended */
 
 /* ---- insert.c ---- */
 struct run_new {

@@ -236,7 +236,13 @@ static int add_open(struct why *w, const struct run_rec *r, const struct plan *p
 	case STEP_WAITING:
 		if (s->item == 0 && s->unmet > 0)
 			return add_parents(w, p, s, true);
-		why_add(w, "queued", name, "step %s waits for its run to start", name);
+		if (s->item > 0 && s->unmet > 0)
+			why_add(w, "match", name,
+			    "step %s waits for the items \"%s\" that it is paired with: %u of "
+			    "them %s not ended",
+			    name, s->item_key, s->unmet, s->unmet == 1 ? "has" : "have");
+		else
+			why_add(w, "queued", name, "step %s waits for its run to start", name);
 		return 0;
 	case STEP_READY:
 		return add_ready(w, r, p, s, name);
@@ -304,7 +310,7 @@ int why_step_state(
 		why_add(w, "skipped", name, "step %s: %s", name, s->message);
 	else if (s->state == STEP_SKIPPED)
 		rc = add_skipped(w, p, s, name);
-	else if (s->state == STEP_UPSTREAM_FAILED)
+	else if (s->state == STEP_UPSTREAM_FAILED && s->item == 0)
 		rc = add_parents(w, p, s, false);
 	if (rc == 0 && w->n == before)
 		why_add(w, step_state_name(s->state), name, "step %s %s at %s%s%s", name,

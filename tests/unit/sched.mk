@@ -18,6 +18,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_key.c \
 	tests/unit/test_sched_outbox.c \
 	tests/unit/test_sched_mark.c \
+	tests/unit/test_sched_match.c \
 	tests/unit/test_sched_outcome.c \
 	tests/unit/test_sched_overlap.c \
 	tests/unit/test_sched_plans.c \

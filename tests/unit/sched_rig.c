@@ -1,6 +1,6 @@
-/* sched_rig.c: see sched_rig.h. The step language: steps parted by ";", each "name[:need,need]" and
- * then any of: when=RULE retry=N delay=MS allow each=N|each=${…} par=N tol=N pool=NAME only prio=N
- * lostfails classes=a,b timeout=MS. */
+/* sched_rig.c: see sched_rig.h. The step language: steps parted by ";", each "name[:need,=need]"
+ * (=: items pair) and then any of: when=RULE retry=N delay=MS allow each=N|each=${…} par=N tol=N
+ * pool=NAME only prio=N lostfails classes=a,b timeout=MS. */
 #include "sched_rig.h"
 
 #include "core/base/json.h"
@@ -171,13 +171,17 @@ static void write_needs(const struct parsed *all, size_t n, const struct parsed 
 	jw_key(w, "needs");
 	jw_array(w);
 	for (name = strtok_r(list, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
+		bool pairs = name[0] == '=';
 		size_t i = 0;
 
+		name += pairs;
 		while (i < n && !str_eq(all[i].name, name))
 			i++;
 		cr_assert_lt(i, n, "rig: need \"%s\"", name);
 		jw_object(w);
 		jw_ki64(w, "step", (int64_t)i);
+		if (pairs)
+			jw_kstr(w, "match", "item");
 		jw_end_object(w);
 	}
 	jw_end_array(w);

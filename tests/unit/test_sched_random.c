@@ -33,19 +33,23 @@ static bool one_in(struct chance *c, uint32_t n)
 static void random_step(struct chance *c, size_t i, struct str *out)
 {
 	static const char *const when[] = {"all_success", "one_success", "all_done", "one_failed"};
-	bool first = true;
+	static bool groups[64]; /* of the steps of this DAG so far */
+	bool first = true, group = one_in(c, 4);
 
+	groups[i] = group;
 	str_addf(out, "%ss%zu", i > 0 ? ";" : "", i);
 	for (size_t k = 0; k < i; k++) {
 		if (!one_in(c, 4))
 			continue;
-		str_addf(out, "%cs%zu", first ? ':' : ',', k);
+		str_addf(out, "%c%ss%zu", first ? ':' : ',',
+		    group && groups[k] && one_in(c, 2) ? "=" : "", k);
 		first = false;
 	}
 	if (!first && one_in(c, 3))
 		str_addf(out, " when=%s", when[roll(c, 4)]);
-	if (one_in(c, 4))
-		str_addf(out, " each=%u par=%u tol=%u", roll(c, 5), roll(c, 3), roll(c, 2));
+	if (group)
+		str_addf(out, " each=%u par=%u tol=%u", one_in(c, 2) ? 4 : roll(c, 5), roll(c, 3),
+		    roll(c, 2));
 	if (one_in(c, 4))
 		str_addf(out, " pool=%s", one_in(c, 2) ? "db" : "one");
 	if (one_in(c, 3))
