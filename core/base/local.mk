@@ -10,6 +10,7 @@ core_base_libsl_base_la_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/paths.c %D%/paths.h \
+	%D%/release.c %D%/release.h \
 	%D%/str.c %D%/str.h %D%/text.c \
 	%D%/vec.h
 core_base_libsl_base_la_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) \

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
+#include "core/base/release.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -167,9 +168,9 @@ static int take_option(struct options *o, int c, const char *value)
 		return EXIT_CODE_OK;
 	case OPT_VERSION:
 #ifdef SL_FAULT_INJECTION
-		puts("sluiced " PACKAGE_VERSION " fault-injection");
+		printf("sluiced %s fault-injection\n", release_name());
 #else
-		puts("sluiced " PACKAGE_VERSION);
+		printf("sluiced %s\n", release_name());
 #endif
 		return EXIT_CODE_OK;
 	default:
@@ -278,7 +279,12 @@ static int serve(struct daemon *d)
 	struct err err = {0};
 	int rc = 0;
 
-	if (mkdir(d->conf->state_dir, 0700) != 0 && errno != EEXIST)
+	if (mkdir(d->conf->state_dir, 0700) == 0) {
+		/* Workers of another user go through it to their scratch folders; it is not listed
+		 * for them. A failure is the pool's to tell: it looks. */
+		if (d->conf->run_user)
+			(void)!chmod(d->conf->state_dir, 0711);
+	} else if (errno != EEXIST)
 		rc = err_errno(
 		    &err, ERR_IO, errno, "cannot make the state folder %s", d->conf->state_dir);
 	if (rc == 0 && chdir(d->conf->state_dir) != 0)

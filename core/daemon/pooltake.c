@@ -5,6 +5,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/release.h"
 
 #include <string.h>
 
@@ -115,14 +116,15 @@ static bool may_retire(const struct instance *i)
 
 static void note_version(struct instance *i, const char *who, size_t n)
 {
-	size_t at = sizeof(uint64_t), len = sizeof(PACKAGE_VERSION) - 1;
+	const char *mine = release_name();
+	size_t at = sizeof(uint64_t), len = strlen(mine);
 
-	i->older = n != at + len || memcmp(who + at, PACKAGE_VERSION, len) != 0;
+	i->older = n != at + len || memcmp(who + at, mine, len) != 0;
 	if (!may_retire(i))
 		return;
-	log_info("pool %016llx is of release %.*s, this is " PACKAGE_VERSION
-		 ": it finishes what it has",
-	    (unsigned long long)i->id, n > at ? (int)(n - at) : 7, n > at ? who + at : "unknown");
+	log_info("pool %016llx is of release %.*s, this is %s: it finishes what it has",
+	    (unsigned long long)i->id, n > at ? (int)(n - at) : 7, n > at ? who + at : "unknown",
+	    mine);
 	i->retired = true; /* before OP_POOL_UP tells it: nothing is dispatched there any more */
 	pool_link_retire(i->link, i->id);
 }

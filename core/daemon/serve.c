@@ -6,6 +6,7 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/release.h"
 #include "core/http/http.h"
 #include "core/http/metrics.h"
 #include "core/sched/table.h"
@@ -260,7 +261,7 @@ static void serve_doctor(void *arg, struct jw *out)
 	jw_kstr(out, "configuration_error", reload_error(d->reload));
 	jw_kstr(out, "needs_restart", reload_held(d->reload));
 	jw_kbool(out, "watching", watch_is_on(d->watching));
-	jw_kstr(out, "version", PACKAGE_VERSION);
+	jw_kstr(out, "version", release_name());
 	serve_doctor_pools(d, out);
 	serve_doctor_dags(d, out);
 }

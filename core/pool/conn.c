@@ -7,12 +7,14 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/release.h"
 #include "core/pool/mailbox_int.h"
 #include "core/pool/mutant.h"
 
 #include <string.h>
 
 #define FRAMES_A_TURN 256
+#define RELEASE_MAX 64
 #define HELLO_BYTES 20 /* store uuid, epoch */
 
 static void on_conn_readable(evutil_socket_t fd, short what, void *arg);
@@ -68,11 +70,13 @@ static void fill_head(
  * to be retired. */
 static int send_end(const struct mailbox *m, int fd, const struct frame *h)
 {
-	char who[sizeof(m->instance) + sizeof(PACKAGE_VERSION) - 1];
+	char who[sizeof(m->instance) + RELEASE_MAX];
+	size_t n = strlen(release_name());
 
+	n = n < RELEASE_MAX ? n : RELEASE_MAX;
 	memcpy(who, &m->instance, sizeof(m->instance));
-	memcpy(who + sizeof(m->instance), PACKAGE_VERSION, sizeof(PACKAGE_VERSION) - 1);
-	return frame_send(fd, h, who, sizeof(who), NULL, 0, NULL);
+	memcpy(who + sizeof(m->instance), release_name(), n);
+	return frame_send(fd, h, who, sizeof(m->instance) + n, NULL, 0, NULL);
 }
 
 static int send_item(struct mailbox *m, const struct out_item *item)

@@ -38,6 +38,34 @@ static void part_path(char *out, const char *path, uint64_t part)
 		snprintf(out, PART_PATH_MAX, "%s.%" PRIu64, path, part);
 }
 
+/* Of a pool that runs as root: the daemon's user, which reads the logs and removes them. */
+static uid_t owner;
+static gid_t owner_group;
+static bool has_owner;
+
+void logfile_owner(uid_t uid, gid_t gid)
+{
+	owner = uid;
+	owner_group = gid;
+	has_owner = true;
+}
+
+/* logs/DAG/RUN: three folders, each of which may be new. */
+static void give_folders(char *dir)
+{
+	char *slash;
+
+	for (int i = 0; has_owner && i < 3; i++) {
+		if (chown(dir, owner, owner_group) != 0)
+			return; /* the log is whole, only the daemon cannot read it: doctor says so
+				 */
+		slash = strrchr(dir, '/');
+		if (slash == NULL || slash == dir)
+			return;
+		*slash = '\0';
+	}
+}
+
 static int open_part(struct logfile *f, uint64_t part, struct err *err)
 {
 	char path[PART_PATH_MAX];
@@ -50,6 +78,8 @@ static int open_part(struct logfile *f, uint64_t part, struct err *err)
 	if (f->fd < 0 && errno == ENOENT) {
 		dir = io_path_dir(path);
 		rc = io_mkdirs(dir, 0750, err);
+		if (rc == 0)
+			give_folders(dir);
 		mem_free(dir);
 		if (rc != 0)
 			return rc;
@@ -58,6 +88,8 @@ static int open_part(struct logfile *f, uint64_t part, struct err *err)
 	if (f->fd < 0)
 		return err_errno(
 		    err, errno == ENOSPC ? ERR_FULL : ERR_IO, errno, "cannot open log %s", path);
+	if (has_owner && fchown(f->fd, owner, owner_group) != 0)
+		return err_errno(err, ERR_IO, errno, "cannot give log %s to the daemon", path);
 	if (part > LOGFILE_TAIL) {
 		part_path(path, f->path, part - LOGFILE_TAIL);
 		unlink(path);

@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LOGFILE_PART (1u << 20)
 #define LOGFILE_TAIL 8u /* 7 whole ones and the one that grows */
@@ -45,5 +46,8 @@ int logfile_read(const char *path, uint64_t offset, void *buf, size_t cap,
     struct logfile_piece *ret, struct err *err) CHECK_RESULT;
 /* All parts of a log (retention). */
 void logfile_remove(const char *path);
+
+/* From now on logs and their folders are given to this user (a pool that runs as root). */
+void logfile_owner(uid_t uid, gid_t gid);
 
 #endif

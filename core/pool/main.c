@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/pool/instance.h"
 #include "core/pool/limits.h"
+#include "core/pool/logfile.h"
 #include "core/pool/logpipe.h"
 #include "core/pool/mailbox.h"
 #include "core/pool/retire.h"
@@ -42,8 +43,9 @@ struct options {
 
 struct pool {
 	struct options opt;
-	char *state; /* owned; absolute */
-	uid_t allowed;
+	char *state;   /* owned; absolute */
+	uid_t allowed; /* the state folder's owner */
+	gid_t group;
 	struct instance instance;
 	struct run_as as;
 	struct rlimit worker_nofile;
@@ -224,6 +226,12 @@ static int begin_instance(struct pool *p, struct err *err)
 		return rc;
 	link_id_text(p->instance.id, id);
 	setenv(FRAME_INSTANCE_ENV, id, 1);
+	if (geteuid() == 0 && p->allowed != 0) { /* the daemon removes lock files, reads logs */
+		logfile_owner(p->allowed, p->group);
+		if (chown(p->instance.folder, p->allowed, p->group) != 0)
+			return err_errno(
+			    err, ERR_IO, errno, "cannot give %s to the daemon", p->instance.folder);
+	}
 	instance_kill_dead(&p->instance, p->state);
 	return 0;
 }
@@ -289,6 +297,7 @@ static int find_state(struct pool *p, struct err *err)
 	if (stat(p->state, &st) != 0 || !S_ISDIR(st.st_mode))
 		return err_set(err, ERR_USAGE, "--state %s is no folder", p->opt.state);
 	p->allowed = st.st_uid;
+	p->group = st.st_gid;
 	return 0;
 }
 

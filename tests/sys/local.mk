@@ -25,3 +25,13 @@ TESTS += tests/sys/slurm.sh
 EXTRA_DIST += tests/sys/slurm.sh tests/servers/slurm.sh
 TESTS += tests/sys/store_restore.sh
 EXTRA_DIST += tests/sys/store_restore.sh
+# Programs of another release: the same sources, another name.
+check_PROGRAMS += %D%/next_sluiced %D%/next_pool
+tests_sys_next_sluiced_SOURCES = %D%/next_release.c core/daemon/main.c
+tests_sys_next_sluiced_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+tests_sys_next_sluiced_LDADD = $(core_daemon_sluiced_LDADD)
+tests_sys_next_pool_SOURCES = %D%/next_release.c core/pool/main.c
+tests_sys_next_pool_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+tests_sys_next_pool_LDADD = $(core_pool_sluice_pool_LDADD)
+TESTS += tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh
+EXTRA_DIST += tests/sys/service.py tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh

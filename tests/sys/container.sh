@@ -1,0 +1,54 @@
+#!/bin/bash
+# Covers: `sluice-pool --supervise` as process 1 of a process namespace: it starts the daemon, starts it again when it was killed
+# while a step goes on, reaps orphans, passes TERM on, lets on_term: drain finish what runs, and ends with code 0.
+# Does not cover: a container runtime; two users.
+set -u
+command -v jq >/dev/null || exit 77
+unshare --pid --fork --mount-proc true 2>/dev/null || exit 77
+# shellcheck source=tests/sys/lib.sh
+. "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"
+begin container
+mkdir -m 700 state
+mkdir dags
+printf 'deployment: container\nworkers: 2\non_term: drain\n' >sluice.yaml
+cat >dags/d.yaml <<E
+dag: d
+concurrency: {max_runs: 4}
+steps:
+  wait: {task: {plugin: exec, shell: "echo begin >> $work/out; (setsid sleep 0.2 &) ; sleep 2; echo end >> $work/out"}}
+E
+unshare --pid --fork --mount-proc "${SLUICE_BUILD_DIR:?}/core/pool/sluice-pool" --state state --supervise -- -c "$work/sluice.yaml" >.log 2>&1 &
+outer=$!
+ready() { [ "$(curl -s -m 5 --unix-socket state/sluice.sock http://localhost/readyz)" = ok ]; }
+until_true "the daemon" ready
+inner=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null | tr -d ' ')
+[ -n "$inner" ] || die "process 1 of the namespace is not there"
+checks=$((checks + 1))
+[ "$(awk '/^NSpid/ {print $3}' "/proc/$inner/status")" = 1 ] || fail "the pool is not process 1"
+
+echo "# the daemon dies: it is started again, the step goes on"
+cli 0 trigger d -o json
+run=$(value '.runs[0]')
+until_true "the step" grep -q begin out
+sluiced_pid() { for c in $(cat "/proc/$inner/task/$inner/children"); do [ "$(cat "/proc/$c/comm")" = sluiced ] && echo "$c"; done; }
+victim=$(sluiced_pid)
+kill -9 "$victim"
+another() { new=$(sluiced_pid) && [ -n "$new" ] && [ "$new" != "$victim" ]; }
+until_true "another daemon" another
+until_true "the daemon" ready
+ended() { "$sluice" show "$run" -o json | jq -e '.state == "succeeded" and .steps[0].attempt == 1'; }
+until_true "the end of the step" ended
+no_orphans() { for c in $(cat "/proc/$inner/task/$inner/children"); do [ "$(awk '/^State/ {print $2}' "/proc/$c/status" 2>/dev/null)" = Z ] && return 1; done; return 0; }
+until_true "the reaping of orphans" no_orphans
+
+echo "# TERM drains"
+: >out
+cli 0 trigger d -o json
+until_true "the step" grep -q begin out
+kill -TERM "$inner"
+wait "$outer"
+code=$?
+checks=$((checks + 2))
+[ "$code" = 0 ] || fail "process 1 ended with $code"
+[ "$(tr '\n' ' ' <out)" = "begin end " ] || fail "what ran was not waited for: $(cat out)"
+done_with container
