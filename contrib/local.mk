@@ -22,3 +22,17 @@ contrib/systemd/sluice-pool@.service: contrib/systemd/sluice-pool@.service.in
 UNIT_EDIT = mkdir -p contrib/systemd && $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@libexecdir[@]|$(libexecdir)|g' \
 	-e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|/var/lib|$(localstatedir)/lib|g' \
 	'$(srcdir)/$@.in' >'$@'
+# ---- completions, by the command itself ----
+bashcompdir = $(datarootdir)/bash-completion/completions
+zshcompdir = $(datarootdir)/zsh/site-functions
+fishcompdir = $(datarootdir)/fish/vendor_completions.d
+nodist_bashcomp_DATA = contrib/completions/sluice
+nodist_zshcomp_DATA = contrib/completions/_sluice
+nodist_fishcomp_DATA = contrib/completions/sluice.fish
+CLEANFILES += $(nodist_bashcomp_DATA) $(nodist_zshcomp_DATA) $(nodist_fishcomp_DATA)
+contrib/completions/sluice: core/cli/sluice
+	$(AM_V_GEN)mkdir -p contrib/completions && core/cli/sluice completion bash >'$@'
+contrib/completions/_sluice: core/cli/sluice
+	$(AM_V_GEN)mkdir -p contrib/completions && core/cli/sluice completion zsh >'$@'
+contrib/completions/sluice.fish: core/cli/sluice
+	$(AM_V_GEN)mkdir -p contrib/completions && core/cli/sluice completion fish >'$@'

@@ -8,11 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <unistd.h>
+
+#define FILES_WANTED 4096
+#define SPACE_WANTED (INT64_C(1) << 30)
 
 static const struct cli_opt opts[] = {
     {NULL, NULL, NULL, 0},
@@ -112,7 +119,9 @@ static void check_state(struct doctor *d, const struct json *conf)
 		tell(d, FINDING_WARN, "state", "%s is not there yet; the daemon makes it", dir);
 		return;
 	}
-	if (st.st_mode & 07077 & ~(mode_t)S_ISVTX)
+	/* Workers of another user go through it. */
+	mode_t closed = json_get_str(conf, "run_user", NULL) ? 07066 : 07077;
+	if (st.st_mode & closed & ~(mode_t)S_ISVTX)
 		tell(d, FINDING_WARN, "state", "%s can be read by others; chmod 700 %s", dir, dir);
 	else
 		tell(d, FINDING_OK, "state", "%s", dir);
@@ -131,14 +140,171 @@ static void check_state(struct doctor *d, const struct json *conf)
 		    (double)us / 1000);
 }
 
-static void check_daemon(struct doctor *d, const struct json *conf)
+static void check_machine(struct doctor *d)
 {
-	struct json *ready = NULL;
-	int status = 0;
-	if (json_get_str(conf, "run_user", NULL) == NULL)
+	struct timex now = {0};
+	struct rlimit files;
+	if (adjtimex(&now) == TIME_ERROR)
+		tell(d, FINDING_WARN, "clock",
+		    "not synchronised: schedules follow a clock that may be wrong; start chrony or "
+		    "systemd-timesyncd");
+	else
+		tell(d, FINDING_OK, "clock", "synchronised");
+	if (access("/usr/share/zoneinfo/Asia/Tokyo", R_OK) != 0)
+		tell(d, FINDING_BAD, "tzdata",
+		    "/usr/share/zoneinfo has no zones: schedules need them; install tzdata");
+	else
+		tell(d, FINDING_OK, "tzdata", "zones in /usr/share/zoneinfo");
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < FILES_WANTED)
+		tell(d, FINDING_WARN, "files",
+		    "at most %llu open files: raise the hard limit (ulimit -Hn, LimitNOFILE=) to "
+		    "%d",
+		    (unsigned long long)files.rlim_max, FILES_WANTED);
+	else
+		tell(d, FINDING_OK, "files", "enough may be open at a time");
+}
+
+static void check_space(struct doctor *d, const char *dir)
+{
+	struct statvfs fs;
+	struct str free_bytes;
+	if (statvfs(dir, &fs) != 0)
+		return;
+	double share = fs.f_blocks ? (double)fs.f_bavail / (double)fs.f_blocks : 1;
+	int64_t bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	str_init(&free_bytes, 64);
+	text_bytes(&free_bytes, bytes);
+	tell(d, bytes < SPACE_WANTED || share < 0.03 ? FINDING_WARN : FINDING_OK, "space",
+	    "%s free (%.0f %%) where %s is%s", str_peek(&free_bytes), share * 100, dir,
+	    bytes < SPACE_WANTED || share < 0.03 ? ": make room, or lower retention: and limits:"
+						 : "");
+	str_done(&free_bytes);
+}
+
+static void check_users(struct doctor *d, const struct json *conf)
+{
+	const char *user = json_get_str(conf, "run_user", NULL);
+	if (!user)
 		tell(d, FINDING_WARN, "users",
 		    "one-user mode: workers run as the daemon's user and could read its store; for "
-		    "development only");
+		    "development only; set run_user: in sluice.yaml");
+	else if (!getpwnam(user))
+		tell(d, FINDING_BAD, "users",
+		    "run_user: there is no user %s; make it: useradd --system %s", user, user);
+	else
+		tell(d, FINDING_OK, "users", "workers run as %s", user);
+}
+
+/* ---- secrets: every {file: PATH} of the configuration ---- */
+
+struct secrets {
+	struct doctor *d;
+	int seen, wrong;
+};
+
+static void check_secret_file(struct secrets *s, const char *path)
+{
+	struct stat st;
+	s->seen++;
+	if (stat(path, &st) != 0) {
+		/* Somebody else's folder says nothing about the file. */
+		if (errno == EACCES)
+			return;
+		s->wrong++;
+		tell(s->d, FINDING_BAD, "secrets", "%s: %s; put the secret there", path,
+		    strerror(errno));
+	} else if (st.st_mode & 077) {
+		s->wrong++;
+		tell(s->d, FINDING_WARN, "secrets",
+		    "%s can be read by others (mode %03o); chmod 600 %s", path,
+		    (unsigned)st.st_mode & 0777, path);
+	}
+}
+
+static void check_secrets_in(struct secrets *s, const struct json *j, int depth)
+{
+	const char *path = json_len(j) == 1 ? json_get_str(j, "file", NULL) : NULL;
+	if (depth > 16)
+		return;
+	if (json_is(j, JSON_OBJECT) && path && path[0] == '/')
+		check_secret_file(s, path);
+	else if (json_is(j, JSON_OBJECT) || json_is(j, JSON_ARRAY))
+		for (const struct json *m = json_first(j); m; m = json_next(m))
+			check_secrets_in(s, m, depth + 1);
+}
+
+static void check_hooks(struct doctor *d, const struct json *conf)
+{
+	int n = 0;
+	for (const struct json *h = json_first(json_get(conf, "hooks")); h; h = json_next(h)) {
+		if (!str_eq(json_get_str(h, "scheme", ""), "none"))
+			continue;
+		n++;
+		tell(d, json_get_bool(h, "public", false) ? FINDING_WARN : FINDING_OK, "hooks",
+		    "%s has no secret: %s", json_key(h),
+		    json_get_bool(h, "public", false)
+			? "everybody who reaches the port starts runs; give it a scheme"
+			: "only users of the unix socket can call it");
+	}
+	if (n == 0)
+		tell(d, FINDING_OK, "hooks", "%zu, none without a secret",
+		    json_len(json_get(conf, "hooks")));
+}
+
+/* ---- the daemon's own facts ---- */
+
+static void check_broken(struct doctor *d, const struct json *facts)
+{
+	const struct json *list = json_get(facts, "broken_files");
+	size_t n = json_len(list);
+	struct str names;
+	if (n == 0) {
+		tell(d, FINDING_OK, "dags", "every file compiled");
+		return;
+	}
+	str_init(&names, 4096);
+	for (const struct json *f = json_first(list); f && names.len < 200; f = json_next(f))
+		str_addf(&names, "%s%s", names.len ? ", " : "", json_str(f, ""));
+	tell(d, FINDING_BAD, "dags", "%zu file%s not compile: %s; see: sluice plan", n,
+	    n == 1 ? " does" : "s do", str_peek(&names));
+	str_done(&names);
+}
+
+static void check_facts(struct doctor *d, const struct json *facts)
+{
+	const char *error = json_get_str(facts, "configuration_error", NULL);
+	const char *restart = json_get_str(facts, "needs_restart", "");
+	const char *version = json_get_str(facts, "version", PACKAGE_VERSION);
+	if (error)
+		tell(d, FINDING_BAD, "reload",
+		    "the daemon has the configuration before this one: %s", error);
+	else if (restart[0])
+		tell(d, FINDING_WARN, "reload",
+		    "%s changed in sluice.yaml: only a new start of the daemon changes that",
+		    restart);
+	else
+		tell(d, FINDING_OK, "reload", "the daemon has what sluice.yaml says");
+	if (!str_eq(version, PACKAGE_VERSION))
+		tell(d, FINDING_WARN, "version",
+		    "the daemon is of release %s, this command of %s; start the daemon again",
+		    version, PACKAGE_VERSION);
+	check_broken(d, facts);
+	if (!json_get_bool(facts, "pool_up", false))
+		tell(d, FINDING_BAD, "pools",
+		    "none takes work: nothing can run; the daemon's log says why");
+	else
+		tell(d, FINDING_OK, "pools", "%lld takes work, %lld finish what they have",
+		    (long long)json_get_i64(facts, "pools_up", 1),
+		    (long long)json_get_i64(facts, "pools_retired", 0));
+	if (json_get_bool(facts, "disk_low", false))
+		tell(d, FINDING_BAD, "store",
+		    "the disk is full: new events are refused until there is room");
+}
+
+static void check_daemon(struct doctor *d)
+{
+	struct json *ready = NULL, *facts = NULL;
+	int status = 0;
 	int rc = cli_try(d->cli, "GET", "/readyz", NULL, &ready, &status);
 	if (rc == EXIT_UNREACHABLE)
 		tell(
@@ -149,6 +315,35 @@ static void check_daemon(struct doctor *d, const struct json *conf)
 		tell(d, FINDING_WARN, "daemon", "not ready: %s",
 		    json_get_str(ready, "detail", "it is starting"));
 	json_free(ready);
+	if (rc == EXIT_UNREACHABLE)
+		return;
+	rc = cli_try(d->cli, "GET", "/v1/doctor", NULL, &facts, &status);
+	if (rc == EXIT_OK && status == 200)
+		check_facts(d, facts);
+	else
+		tell(d, FINDING_WARN, "daemon", "tells nothing about itself: %s",
+		    json_get_str(facts, "detail", "not allowed"));
+	json_free(facts);
+}
+
+/* The text in lines of the terminal's width, the second and later ones indented. */
+static void add_wrapped(struct str *b, const char *text, size_t indent, size_t width)
+{
+	size_t room = width > indent + 20 ? width - indent : 20, at = 0, n;
+	while (*text) {
+		n = strcspn(text, " ");
+		if (at && at + 1 + n > room) {
+			str_addf(b, "\n%*s", (int)indent, "");
+			at = 0;
+		} else if (at) {
+			str_add(b, " ");
+			at++;
+		}
+		str_addn(b, text, n);
+		at += n;
+		text += n;
+		text += *text == ' ';
+	}
 }
 
 static void print(const struct doctor *d)
@@ -166,7 +361,8 @@ static void print(const struct doctor *d)
 		    : f == FINDING_BAD ? PAINT_BAD
 				       : PAINT_WARN,
 		    marks[f]);
-		str_addf(&b, " %-9s %s", json_get_str(j, "check", ""), json_get_str(j, "text", ""));
+		str_addf(&b, " %-9s ", json_get_str(j, "check", ""));
+		add_wrapped(&b, json_get_str(j, "text", ""), 12, (size_t)d->cli->width);
 		puts(str_peek(&b));
 		str_done(&b);
 	}
@@ -181,13 +377,21 @@ static int run(struct cli *cli, const struct args *a)
 		return EXIT_USAGE;
 	check_programs(&d);
 	check_kernel(&d);
+	check_machine(&d);
 	if (cli_config_load(cli, &conf, &err) == 0) {
+		struct secrets secrets = {.d = &d};
 		tell(&d, FINDING_OK, "config", "%s", json_get_str(conf, "file", "sluice.yaml"));
+		check_users(&d, conf);
 		check_state(&d, conf);
-		check_daemon(&d, conf);
+		check_space(&d, json_get_str(conf, "state", "."));
+		check_secrets_in(&secrets, conf, 0);
+		if (secrets.wrong == 0)
+			tell(&d, FINDING_OK, "secrets", "%d files", secrets.seen);
+		check_hooks(&d, conf);
 	} else {
 		tell(&d, FINDING_BAD, "config", "%s", err.text);
 	}
+	check_daemon(&d);
 	if (cli->output == OUTPUT_TEXT) {
 		print(&d);
 	} else {

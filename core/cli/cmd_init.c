@@ -1,5 +1,5 @@
-/* cmd_init.c: `sluice init`: a project's folder that works at once: sluice.yaml, one DAG, an admin
- * token. Overwrites nothing. */
+/* cmd_init.c: `sluice init`: a project's folder that works at once: sluice.yaml, one DAG, its test,
+ * a README, an admin token. Overwrites nothing. */
 #include "core/base/hash.h"
 #include "core/base/io.h"
 #include "core/base/mem.h"
@@ -43,6 +43,30 @@ static const char dag[] = "dag: hello\n"
 			  "    needs: [greet]\n"
 			  "    task: {plugin: exec, shell: \"ls | wc -l\"}\n";
 
+static const char script[] = "#!/bin/sh\n"
+			     "# Tests of this project: every file compiles, and the first DAG does "
+			     "what it says. Add yours.\n"
+			     "set -eu\n"
+			     "cd \"$(dirname \"$0\")/..\"\n"
+			     "sluice check\n"
+			     "log=$(mktemp)\n"
+			     "trap 'rm -f \"$log\"' EXIT\n"
+			     "sluice run dags/hello.yaml --param name=test -o json >\"$log\"\n"
+			     "grep -q '\"state\":\"succeeded\"' \"$log\"\n"
+			     "echo 'all tests passed'\n";
+
+static const char readme[] =
+    "# A Sluice project\n"
+    "\n"
+    "`sluice check` says what is wrong in `sluice.yaml` and `dags/`, with line and cure.\n"
+    "`tests/run.sh` tests the project without a daemon; run it before each commit.\n"
+    "`sluiced &` starts the daemon here; `sluice apply` takes changed files in, `sluice dags` "
+    "lists "
+    "them.\n"
+    "Secrets are files in `secrets/` (mode 0700, not in git), named in sluice.yaml as "
+    "`{file: secrets/NAME}`.\n"
+    "`man sluice`, `man sluice.yaml` and `man sluice-dag` have the rest.\n";
+
 static const char ignore[] = "/state/\n/secrets/\n/lake/\n*.db\n";
 
 static int write_new(const char *dir, const char *name, const char *text, size_t n, mode_t mode,
@@ -81,9 +105,9 @@ static int make_folders(const char *dir, struct err *err)
 	static const struct {
 		const char *name;
 		mode_t mode;
-	} folders[] = {{"dags", 0755}, {"secrets", 0700}, {"state", 0700}};
+	} folders[] = {{"dags", 0755}, {"tests", 0755}, {"secrets", 0700}, {"state", 0700}};
 	int rc = io_mkdirs(dir, 0755, err);
-	for (size_t i = 0; rc == 0 && i < 3; i++) {
+	for (size_t i = 0; rc == 0 && i < sizeof(folders) / sizeof(folders[0]); i++) {
 		char *path = io_path_join(dir, folders[i].name);
 		rc = io_mkdirs(path, folders[i].mode, err);
 		mem_free(path);
@@ -107,6 +131,10 @@ static int run(struct cli *cli, const struct args *a)
 	if (rc == 0)
 		rc = write_new(dir, ".gitignore", ignore, sizeof(ignore) - 1, 0644, &made, &err);
 	if (rc == 0)
+		rc = write_new(dir, "tests/run.sh", script, sizeof(script) - 1, 0755, &made, &err);
+	if (rc == 0)
+		rc = write_new(dir, "README.md", readme, sizeof(readme) - 1, 0644, &made, &err);
+	if (rc == 0)
 		rc = write_token(dir, &made, &err);
 	if (rc)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
@@ -115,6 +143,7 @@ static int run(struct cli *cli, const struct args *a)
 		printf("  cd %s\n", dir);
 	printf("  sluice check                        what is wrong, with line and cure\n"
 	       "  sluice run dags/hello.yaml          run it here, without a daemon\n"
+	       "  tests/run.sh                        test the project\n"
 	       "  sluiced &                           start the daemon\n"
 	       "  sluice run hello --param name=you   run it there\n");
 	return EXIT_OK;
@@ -123,7 +152,7 @@ static int run(struct cli *cli, const struct args *a)
 const struct command cmd_init = {
     .name = "init",
     .synopsis = "[DIR]",
-    .summary = "Make a project: sluice.yaml, a first DAG, an admin token",
+    .summary = "Make a project: sluice.yaml, a first DAG, a test, an admin token",
     .help =
 	"Writes only what is not there. The token (state/admin-token, mode 0600) is for TCP; the\n"
 	"unix socket needs none.\n"

@@ -21,7 +21,7 @@ unshare --pid --fork --mount-proc "${SLUICE_BUILD_DIR:?}/core/pool/sluice-pool" 
 outer=$!
 ready() { [ "$(curl -s -m 5 --unix-socket state/sluice.sock http://localhost/readyz)" = ok ]; }
 until_true "the daemon" ready
-inner=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null | tr -d ' ')
+read -r inner <"/proc/$outer/task/$outer/children"
 [ -n "$inner" ] || die "process 1 of the namespace is not there"
 checks=$((checks + 1))
 [ "$(awk '/^NSpid/ {print $3}' "/proc/$inner/status")" = 1 ] || fail "the pool is not process 1"
@@ -30,7 +30,12 @@ echo "# the daemon dies: it is started again, the step goes on"
 cli 0 trigger d -o json
 run=$(value '.runs[0]')
 until_true "the step" grep -q begin out
-sluiced_pid() { for c in $(cat "/proc/$inner/task/$inner/children"); do [ "$(cat "/proc/$c/comm")" = sluiced ] && echo "$c"; done; }
+children=()
+look() { read -r -a children <"/proc/$inner/task/$inner/children"; }
+sluiced_pid() {
+	look
+	for c in "${children[@]}"; do [ "$(cat "/proc/$c/comm" 2>/dev/null)" = sluiced ] && echo "$c"; done
+}
 victim=$(sluiced_pid)
 kill -9 "$victim"
 another() { new=$(sluiced_pid) && [ -n "$new" ] && [ "$new" != "$victim" ]; }
@@ -38,7 +43,11 @@ until_true "another daemon" another
 until_true "the daemon" ready
 ended() { "$sluice" show "$run" -o json | jq -e '.state == "succeeded" and .steps[0].attempt == 1'; }
 until_true "the end of the step" ended
-no_orphans() { for c in $(cat "/proc/$inner/task/$inner/children"); do [ "$(awk '/^State/ {print $2}' "/proc/$c/status" 2>/dev/null)" = Z ] && return 1; done; return 0; }
+no_orphans() {
+	look
+	for c in "${children[@]}"; do [ "$(awk '/^State/ {print $2}' "/proc/$c/status" 2>/dev/null)" = Z ] && return 1; done
+	return 0
+}
 until_true "the reaping of orphans" no_orphans
 
 echo "# TERM drains"

@@ -18,6 +18,7 @@ ln -s "$old/plugins" "$next/plugins"
 [ "$("$next/core/daemon/sluiced" --version)" != "$("$sluiced" --version)" ] || die "both are of one release"
 printf 'deployment: upgrade\nworkers: 8\n' >sluice.yaml
 step() { # step NAME SECONDS NEEDS: appends its begin and end
+	# shellcheck disable=SC2016 # ${run.id} is the DAG file's
 	printf '  %s: {needs: [%s], retry: {attempts: 3, delay: 1s}, task: {plugin: exec, shell: "echo begin ${run.id} %s >> %s/out; sleep %s; echo end ${run.id} %s >> %s/out"}}\n' \
 		"$1" "$3" "$1" "$work" "$2" "$1" "$work"
 }

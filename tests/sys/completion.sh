@@ -1,0 +1,71 @@
+#!/bin/bash
+# Covers: completion scripts in real shells: bash, and zsh and fish where they are installed: commands, options, values of options,
+# files, DAGs and runs of a running daemon; silence, and soon, without one or with one that does not answer.
+# Does not cover: how shells show them.
+set -u
+for tool in jq curl python3; do command -v $tool >/dev/null || exit 77; done
+# shellcheck source=tests/sys/lib.sh
+. "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"
+begin completion
+PATH=${SLUICE_BUILD_DIR:?}/core/cli:$PATH
+"$sluice" completion bash >sluice.bash
+"$sluice" completion zsh >_sluice
+"$sluice" completion fish >sluice.fish
+complete_bash() { # complete_bash WORD...: what bash offers for the last word, one a line
+	bash --norc -c '. ./sluice.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sluice 2>"$0"; [ ${#COMPREPLY[@]} = 0 ] || printf "%s\n" "${COMPREPLY[@]}"' .noise "$@" | sort
+	[ -s .noise ] && grep -v compopt .noise && fail "bash completion is not silent"
+}
+offers() { # offers TEXT WORD...: bash offers exactly these
+	local want=$1 got
+	shift
+	got=$(complete_bash "$@" | tr '\n' ' ')
+	checks=$((checks + 1))
+	[ "$got" = "$want" ] || fail "for \"$*\" bash offers \"$got\", not \"$want\""
+}
+offers 'pause plan plugin pools ' sluice p
+offers 'planted ' sluice nonesuch --f >/dev/null
+[ "$failures" = 1 ] || die "a wrong offer goes unnoticed"
+failures=0
+offers '' sluice nonesuch --f
+offers '--param ' sluice run --par
+offers '--downstream ' sluice rerun --dow
+offers 'json ndjson text ' sluice runs -o ''
+offers 'list ' sluice plugin li
+offers 'bash ' sluice completion b
+touch file.yaml
+offers 'file.yaml ' sluice check 'fi'
+offers 'file.yaml ' sluice dags --config 'fi'
+
+echo "# names, with and without a daemon"
+printf 'deployment: completion\n' >sluice.yaml
+mkdir dags
+printf 'dag: orders\nsteps: {a: {task: {plugin: exec, command: ["true"]}}}\n' >dags/orders.yaml
+offers '' sluice trigger or
+start
+offers 'orders ' sluice trigger or
+offers 'orders ' sluice runs --dag or
+cli 0 trigger orders -o json
+run=$(value '.runs[0]')
+offers "$run " sluice show "${run:0:8}"
+if command -v zsh >/dev/null; then
+	checks=$((checks + 1))
+	zsh -f -c 'autoload -Uz compinit; compinit -u -D; . ./_sluice; whence -w _sluice' | grep -q function || fail "zsh does not load it"
+fi
+if command -v fish >/dev/null; then
+	checks=$((checks + 1))
+	fish --no-config -c 'source sluice.fish; complete -C "sluice trigger or"' | grep -q '^orders' || fail "fish does not offer it"
+fi
+cli 0 shutdown
+wait "$daemon"
+daemon=''
+rm -f state/sluice.sock
+python3 -c '
+import socket, time
+s = socket.socket(socket.AF_UNIX); s.bind("state/sluice.sock"); s.listen(5); time.sleep(60)' &
+hung=$!
+until_true "the hung daemon" test -S state/sluice.sock
+run 0 "$sluice" completion dags
+[ -s "$out" ] || [ -s "$err" ] && fail "completion speaks of a daemon that hangs"
+kill "$hung"
+rm -f state/sluice.sock
+done_with completion
