@@ -177,6 +177,16 @@ static void serve_doctor_pools(struct daemon *d, struct jw *out)
 	jw_ki64(out, "pools_retired", retired);
 }
 
+/* A file that vanished since is nothing to mend. */
+static bool file_is_there(const struct daemon *d, const char *path)
+{
+	char *full = io_path_join(d->conf->dags_dir ? d->conf->dags_dir : ".", path);
+	bool there = access(full, F_OK) == 0;
+
+	mem_free(full);
+	return there;
+}
+
 /* Files that did not compile when they were looked at last. */
 static void serve_doctor_dags(struct daemon *d, struct jw *out)
 {
@@ -196,7 +206,8 @@ static void serve_doctor_dags(struct daemon *d, struct jw *out)
 				continue;
 			memcpy(path, walk.key, walk.key_n);
 			path[walk.key_n] = '\0';
-			if (file_get(v, path, &rec, &report) == 0 && !rec.ok) {
+			if (file_get(v, path, &rec, &report) == 0 && !rec.ok &&
+			    file_is_there(d, path)) {
 				jw_str(out, path);
 				n++;
 			}
