@@ -275,14 +275,17 @@ static int check_call(struct expr_checker *c, const struct ast *a)
 {
 	const char *spec = a->fn->args;
 	const struct ast *arg;
+	bool optional = false; /* what follows may be left out */
 	size_t i = 0;
 	char want = 'a';
 
 	for (arg = a->first; arg != NULL; arg = arg->next, i++) {
 		int type;
 
-		if (*spec == '|')
+		if (*spec == '|') {
+			optional = true;
 			spec++;
+		}
 		if (*spec != '\0' && *spec != '*')
 			want = *spec++;
 		else if (*spec == '\0')
@@ -302,7 +305,7 @@ static int check_call(struct expr_checker *c, const struct ast *a)
 		return expr_check_fail(c, begin(arg), "argument %zu of %s is %s; write %s", i + 1,
 		    a->fn->name, expr_type_name(type), a->fn->usage);
 	}
-	if (*spec != '\0' && *spec != '|' && *spec != '*')
+	if (*spec != '\0' && *spec != '|' && *spec != '*' && !optional)
 		return expr_check_fail(c, a->at, "an argument is missing; write %s", a->fn->usage);
 	return a->fn->type;
 }
