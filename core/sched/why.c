@@ -319,6 +319,36 @@ static int why_plan(struct why *w, const struct dag_rec *d)
 	return rc;
 }
 
+/* The newest run, where it did not end well: the DAG's name is what people ask for first. */
+static int add_newest(struct why *w, const struct dag_rec *d)
+{
+	const struct plan *plan;
+	struct view_walk walk;
+	struct run_rec r;
+	struct key k;
+	char id[HASH_ID_TEXT];
+	uint64_t no;
+	int rc;
+
+	key_init(&k);
+	key_u32(&k, d->no);
+	view_walk_init(&walk, w->v, TABLE_RUN_DAG, k.b, k.n, true);
+	rc = view_walk_next(&walk, NULL);
+	if (rc == 0)
+		rc = key_tail_u64((struct slice){walk.key, walk.key_n}, &no);
+	if (rc == 0)
+		rc = run_get(w->v, no, &r);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	if (r.state == RUN_SUCCEEDED)
+		return 0;
+	hash_to_base32(r.id, id);
+	why_add(w, "newest_run", id, "its newest run, %s %.100s, is %s", id, r.key,
+	    run_state_name(r.state));
+	rc = w->v->plan(w->v->ctx, r.plan, &plan, NULL);
+	return rc != 0 ? 0 : why_whole_run(w, &r, plan);
+}
+
 int why_dag(const struct view *v, const struct sched_env *env, const char *dag, wall_us now,
     struct jw *out, struct err *err)
 {
@@ -341,6 +371,8 @@ int why_dag(const struct view *v, const struct sched_env *env, const char *dag, 
 		rc = add_broken(&w, &d);
 	if (rc == 0 && d.has_plan && d.state != DAG_GONE)
 		rc = why_plan(&w, &d);
+	if (rc == 0)
+		rc = add_newest(&w, &d);
 	why_end(&w);
 	return rc;
 }

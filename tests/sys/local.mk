@@ -35,3 +35,5 @@ tests_sys_next_pool_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 tests_sys_next_pool_LDADD = $(core_pool_sluice_pool_LDADD)
 TESTS += tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh tests/sys/completion.sh tests/sys/init.sh
 EXTRA_DIST += tests/sys/service.py tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh tests/sys/completion.sh tests/sys/init.sh
+TESTS += tests/sys/scenario_items.sh
+EXTRA_DIST += tests/sys/scenario_items.sh
