@@ -37,3 +37,5 @@ TESTS += tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh tests/
 EXTRA_DIST += tests/sys/service.py tests/sys/upgrade.sh tests/sys/service.sh tests/sys/container.sh tests/sys/completion.sh tests/sys/init.sh
 TESTS += tests/sys/scenario_items.sh
 EXTRA_DIST += tests/sys/scenario_items.sh
+TESTS += tests/sys/runs.sh
+EXTRA_DIST += tests/sys/runs.sh
