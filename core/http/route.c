@@ -22,6 +22,7 @@ const struct route http_routes[] = {
     {VET_POST, "/v1/runs/{run}/steps/{step}/mark", 0, ROUTE_BODY, post_mark, "Set a step's state"},
     {VET_GET, "/v1/dags", READ, 0, get_dags, "DAGs"},
     {VET_GET, "/v1/dags/{dag}", RUN, ROUTE_DAG, get_dag, "One DAG with its plan"},
+    {VET_GET, "/v1/dags/{dag}/next", RUN, ROUTE_DAG, get_next, "Next instants of time triggers"},
     {VET_POST, "/v1/dags/{dag}/runs", SCOPE_RUN, ROUTE_DAG | ROUTE_BODY, post_run, "Start a run"},
     {VET_POST, "/v1/dags/{dag}/pause", 0, ROUTE_BODY, post_pause, "Pause a DAG"},
     {VET_POST, "/v1/dags/{dag}/resume", 0, ROUTE_BODY, post_resume, "Resume a DAG"},

@@ -72,6 +72,7 @@ void post_mark(struct http_req *q);
 /* route_dags.c */
 void get_dags(struct http_req *q);
 void get_dag(struct http_req *q);
+void get_next(struct http_req *q);
 void post_pause(struct http_req *q);
 void post_resume(struct http_req *q);
 void post_plan(struct http_req *q);

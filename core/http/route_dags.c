@@ -49,6 +49,53 @@ void get_dag(struct http_req *q)
 		reply_json(q->conn, 200);
 }
 
+#define NEXT_DEFAULT 10
+#define NEXT_MAX 1000
+
+/* count, from, to. false: answered. */
+static bool next_query(struct http_req *q, struct next_query *n, char from[64], char to[64])
+{
+	char count[16] = "";
+	bool bad = false;
+	int64_t v = NEXT_DEFAULT;
+
+	from[0] = to[0] = '\0';
+	request_query(q, "from", from, 64, &bad);
+	request_query(q, "to", to, 64, &bad);
+	if (request_query(q, "count", count, sizeof(count), &bad) && str_to_i64(count, &v) != 0)
+		bad = true;
+	if (bad || v < 1 || v > NEXT_MAX) {
+		reply_problem(q->conn, 400, "usage",
+		    "count is a number from 1 to 1000; from and to are times such as "
+		    "2026-11-21T17:30:00Z");
+		return false;
+	}
+	*n = (struct next_query){.from = from, .to = to, .count = (uint32_t)v};
+	return true;
+}
+
+void get_next(struct http_req *q)
+{
+	char from[64], to[64];
+	struct next_query n;
+	struct dag_rec rec;
+	struct err err = {0};
+	const struct view *v;
+
+	if (!next_query(q, &n, from, to) || (v = route_view(q)) == NULL)
+		return;
+	int rc = find_dag(v, q->params[0], &rec);
+	if (rc == ERR_NOT_FOUND)
+		err_set(&err, rc, "no DAG is called \"%s\"", q->params[0]);
+	if (rc == 0)
+		rc = show_next(v, &rec, &n, q->h->env.wall(), reply_begin(q->h), &err);
+	route_view_end(q);
+	if (rc != 0)
+		reply_err(q->conn, rc, &err);
+	else
+		reply_json(q->conn, 200);
+}
+
 static void pause_or_resume(struct http_req *q, bool on)
 {
 	const char *dag = q->n_params > 0 ? q->params[0] : NULL;

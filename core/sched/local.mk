@@ -60,6 +60,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/show.c \
 	%D%/show.h \
 	%D%/show_dag.c \
+	%D%/show_next.c \
 	%D%/start.c \
 	%D%/table.c \
 	%D%/table.h \
@@ -71,6 +72,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/view.h \
 	%D%/why.c \
 	%D%/why.h \
+	%D%/why_next.c \
 	%D%/why_part.h \
 	%D%/why_step.c \
 	%D%/window.c

@@ -17,6 +17,17 @@ int show_dag(const struct view *v, uint32_t dag_no, bool with_plan, wall_us now,
 int show_dataset(
     const struct view *v, uint32_t ds_no, bool with_versions, struct jw *out) CHECK_RESULT;
 
+/* The next instants of a DAG's time triggers: later than `from`, not later than `to`, at most
+ * `count`. Both are texts (RFC 3339, or civil in the DAG's zone); "" or NULL: now, no end. */
+struct next_query {
+	const char *from, *to;
+	uint32_t count;
+};
+int show_next(const struct view *v, const struct dag_rec *d, const struct next_query *q,
+    wall_us now, struct jw *out, struct err *err) CHECK_RESULT;
+/* "catchup", "jitter_ms" and "missed" of the open object of a time trigger. */
+void show_schedule(const struct plan_trigger *t, const struct sched_rec *s, struct jw *out);
+
 /* Finds a run by whole id, DAG (newest), DAG@KEY or DAG@DATE, or a unique prefix of at least 6
  * characters, tried in this order (CONTRACT). ERR_NOT_FOUND, ERR_CONFLICT (ambiguous prefix; err
  * names two). */

@@ -60,6 +60,9 @@ static int put_trigger(const struct view *v, const struct dag_rec *d, const stru
 	if (rc == 0) {
 		jw_ktime(out, "last", s.last);
 		jw_ktime(out, "next", s.next);
+		jw_ktime(
+		    out, "start", s.next != TIME_NONE && s.start_at != 0 ? s.start_at : s.next);
+		show_schedule(t, &s, out);
 		if (s.next != TIME_NONE && (*next == TIME_NONE || s.next < *next))
 			*next = s.next;
 	}

@@ -3,6 +3,7 @@
 
 #include "core/sched/codec.h"
 #include "core/sched/show.h"
+#include "core/sched/tx.h"
 #include "core/sched/why_part.h"
 
 #include <stdio.h>
@@ -281,13 +282,11 @@ static int add_joins(struct why *w, const struct dag_rec *d, const struct plan_t
 
 static int add_trigger(struct why *w, const struct dag_rec *d, const struct plan_trigger *t)
 {
-	char at[CLOCK_TEXT_MAX];
 	struct sched_rec s;
 	int rc = schedule_get(w->v, d->no, t->name, &s);
 
-	if (rc == 0 && s.next != TIME_NONE) {
-		why_add(w, "schedule", t->name, "trigger %s starts it next at %s", t->name,
-		    clock_format(s.next, at));
+	if (rc == 0 && trigger_is_timed(t)) {
+		why_schedule(w, d, t, &s);
 		return 0;
 	}
 	if (t->kind == TRIGGER_WEBHOOK)

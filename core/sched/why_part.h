@@ -21,4 +21,7 @@ void why_add(struct why *w, const char *code, const char *subject, const char *f
 int why_step_state(
     struct why *w, const struct run_rec *r, const struct plan *p, const struct step_rec *s);
 
+void why_schedule(struct why *w, const struct dag_rec *d, const struct plan_trigger *t,
+    const struct sched_rec *s); /* of a time trigger */
+
 #endif
