@@ -19,6 +19,9 @@ struct describe {
 };
 
 #define LIST "limit after"
+#define PLAIN_TIME                                                                                 \
+	"{\"type\":\"string\",\"pattern\":\"^(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"   \
+	"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]Z?)?)?)?$\"}"
 static const struct describe DESCRIBE[] = {
     {"GET", "/livez", "", NULL, "200:text/plain"},
     {"GET", "/readyz", "", NULL, "200:text/plain 503"},
@@ -32,6 +35,7 @@ static const struct describe DESCRIBE[] = {
     {"POST", "/v1/runs/{run}/steps/{step}/mark", "", "Mark", "200:Run 400 404 409", true},
     {"GET", "/v1/dags", LIST " dag state#dag", NULL, "200:DagList 400"},
     {"GET", "/v1/dags/{dag}", "", NULL, "200:Dag 404"},
+    {"GET", "/v1/dags/{dag}/next", "count from to", NULL, "200:NextTimes 400 404 409"},
     {"POST", "/v1/dags/{dag}/runs", "", "StartRun", "200:Started 201:Started 400 404 409"},
     {"POST", "/v1/dags/{dag}/pause", "", "Empty", "200:Count 404"},
     {"POST", "/v1/dags/{dag}/resume", "", "Empty", "200:Count 404"},
@@ -74,6 +78,10 @@ static const struct {
 	"In this state only; without it all but gone"},
     {"state#event", "{\"enum\":[\"started\",\"waiting\",\"duplicate\",\"unmatched\",\"rejected\"]}",
 	"With this verdict only"},
+    {"count", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":10}",
+	"At most so many"},
+    {"from", PLAIN_TIME, "Later than this; without offset in the DAG's zone"},
+    {"to", PLAIN_TIME, "Not later than this"},
     {"since",
 	"{\"type\":\"string\",\"pattern\":\"^([0-9]{1,5}[smhd]|20[0-9]{2}-(0[1-9]|1[0-2])-"
 	"(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$\"}",
