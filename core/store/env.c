@@ -23,6 +23,7 @@
 #define RESERVE_BYTES (UINT64_C(4) << 20) /* always allocated behind the used pages */
 #define RESERVE_STEP (UINT64_C(8) << 20)
 #define EX_SOFTWARE 70
+#define NEW_PAGES 16
 
 #ifndef CIFS_SUPER_MAGIC
 #define CIFS_SUPER_MAGIC 0xff534d42
@@ -396,6 +397,11 @@ static int meta_open(struct store *s, const struct store_options *o, struct err 
 		goto out;
 	}
 	rc = meta_load(s, &t.view, err);
+	/* a new one has a page or two of table names; what is larger had meta records */
+	if (rc == ERR_NOT_FOUND && store_used_bytes(s) > (uint64_t)NEW_PAGES * s->page_bytes) {
+		rc = err_set(err, ERR_CORRUPT, "the store in %s has lost its meta records", s->dir);
+		goto out;
+	}
 	if (rc == ERR_NOT_FOUND && may_format) {
 		hash_random(uuid, sizeof(uuid));
 		rc = sched_format(&t.view, uuid, o->now);

@@ -25,8 +25,6 @@ EXTRA_DIST += tests/sys/contract.sh tests/sys/reload.sh tests/sys/lib.sh
 # Needs root and the packages of `contrib/setup --servers`: skipped without.
 TESTS += tests/sys/slurm.sh
 EXTRA_DIST += tests/sys/slurm.sh tests/servers/slurm.sh
-TESTS += tests/sys/store_restore.sh
-EXTRA_DIST += tests/sys/store_restore.sh
 # Programs of another release: the same sources, another name.
 check_PROGRAMS += %D%/next_sluiced %D%/next_pool
 tests_sys_next_sluiced_SOURCES = %D%/next_release.c core/daemon/main.c
@@ -41,3 +39,5 @@ TESTS += tests/sys/scenario_items.sh
 EXTRA_DIST += tests/sys/scenario_items.sh
 TESTS += tests/sys/runs.sh
 EXTRA_DIST += tests/sys/runs.sh
+TESTS += tests/sys/store_restore.sh tests/sys/store_old.sh
+EXTRA_DIST += tests/sys/store_restore.sh tests/sys/store_old.sh tests/data/stores/README tests/data/stores/records1.mdb.gz

@@ -5,6 +5,7 @@ tests_unit_test_store_SOURCES = \
 	tests/unit/test_store_env.c \
 	tests/unit/test_store_fsck.c \
 	tests/unit/test_store_help.h \
+	tests/unit/test_store_quota.c \
 	tests/unit/test_store_view.c \
 	tests/unit/test_store_writer.c
 tests_unit_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(LMDB_CFLAGS)
