@@ -270,6 +270,29 @@ static void check_broken(struct doctor *d, const struct json *facts)
 	str_done(&names);
 }
 
+static void check_store(struct doctor *d, const struct json *facts)
+{
+	const char *quota = json_get_str(facts, "store_quota", "ok");
+	const char *oldest = json_get_str(facts, "oldest_run_at", NULL);
+	int64_t lag = json_get_i64(facts, "store_reader_lag", 0);
+	const double mib = 1 << 20;
+	tell(d, str_eq(quota, "ok") ? FINDING_OK : FINDING_WARN, "store",
+	    "%.1f of %.0f MiB used%s%s%s%s",
+	    (double)json_get_i64(facts, "store_live_bytes", 0) / mib,
+	    (double)json_get_i64(facts, "store_limit_bytes", 0) / mib,
+	    oldest ? ", oldest run " : "", oldest ? oldest : "",
+	    str_eq(quota, "refuse") ? "; new events are refused" : "",
+	    str_eq(quota, "ok") ? "" : "; shorten retention or raise limits.store");
+	if (lag > 10000)
+		tell(d, FINDING_WARN, "readers",
+		    "a reader of the store is %lld transactions behind: the store grows",
+		    (long long)lag);
+	if (json_get_bool(facts, "held", false))
+		tell(d, FINDING_WARN, "restore",
+		    "the store was restored and hands nothing out; look, then: sluice resume "
+		    "--all");
+}
+
 static void check_facts(struct doctor *d, const struct json *facts)
 {
 	const char *error = json_get_str(facts, "configuration_error", NULL);
@@ -299,6 +322,7 @@ static void check_facts(struct doctor *d, const struct json *facts)
 	if (json_get_bool(facts, "disk_low", false))
 		tell(d, FINDING_BAD, "store",
 		    "the disk is full: new events are refused until there is room");
+	check_store(d, facts);
 }
 
 static void check_daemon(struct doctor *d)

@@ -56,7 +56,7 @@ struct daemon {
 	struct reload *reload;
 	struct watch *watching; /* NULL with --once */
 	struct sd *sd;		/* set by main, before the first thread */
-	struct backup *backup; /* NULL with --once, as are the next two */
+	struct backup *backup;	/* NULL with --once, as are the next two */
 	struct retention *retention;
 	struct hold *hold; /* NULL: not restored */
 	struct http *http; /* NULL with --once */
