@@ -64,6 +64,9 @@
 #ifndef CHAIN
 #define CHAIN 0    /* 1: T1, T4 with a downstream run (step 1) and an outbox row, T5 */
 #endif
+#ifndef NSUB
+#define NSUB 0     /* 1: the step's first OK means: submitted elsewhere, to be polled by further attempts until one says that it ended */
+#endif
 #ifndef E
 #define E 6        /* tokens per epoch: token = epoch*E + counter                */
 #endif
@@ -87,6 +90,7 @@ mtype st[NS] = WAIT;
 mtype st[NS] = READY;
 #endif
 byte tok[NS], inst[NS], att[NS], slots; bit cancel, rst;
+bit sub[NS], bsub[NS], saw[NS];                                    /* NSUB: submitted; the backup; ghost: its end was reported */
 bit ev, ob; byte nrun;                                             /* CHAIN: the event's record, the outbox row, runs made of the event */
 mtype bst[NS]; byte btok[NS], binst[NS], batt[NS], bslots; bit bcancel, bk;       /* the backup */
 /* ---- writer thread (volatile): struct sched_env ---- */
@@ -151,20 +155,23 @@ inline release() { if :: MUT==21 -> slotlate = 1 :: else -> slots--; assert(slot
 /* T3/T4: the outcome c of attempt t of step s, in the transaction of the operation */
 inline judge(s,t,c) {
   assert(rept[s]!=t || repc[s]==c || crashed[inst[s]] || (repc[s]==FAIL && (c==CANC||c==DEAD)));     /* (1) */
-  if :: c==OK -> st[s] = DONE; assert(rows[s]==1);                                                   /* (4) */
+  if :: NSUB && !sub[s] && c==OK -> sub[s] = 1; st[s] = READY                                        /* T-submit: to be polled */
+     :: sub[s] && c==OK -> saw[s] = 1; if :: cancel -> st[s] = CANCELLED :: st[s] = DONE fi           /* its end: as it was asked, or not */
+     :: sub[s] && c!=OK && MUT!=70 -> st[s] = READY                                                  /* nothing was learnt: asked again */
+     :: !(NSUB && !sub[s] && c==OK) && !(sub[s] && (c==OK || MUT!=70)) && c==OK -> st[s] = DONE; assert(rows[s]==1);                                                   /* (4) */
                  if :: CHAIN && s==0 -> if :: MUT==62 -> dsl = 1 :: else -> st[NS-1] = READY fi; ob = 1 :: else fi
-     :: c==CANC -> st[s] = CANCELLED
+     :: c==CANC && (!sub[s] || MUT==70) -> st[s] = CANCELLED
      :: else -> att[s]++;
         if :: cancel && MUT!=29 -> st[s] = CANCELLED
            :: else -> if :: att[s] < MAXATT -> st[s] = READY :: else -> st[s] = FAILED fi fi fi;
   release() }
 /* UNLEASE: the pool never had it, no attempt is used */
 inline unlease(s) { assert(sta[s]!=tok[s]);
-  if :: MUT==7 -> judge(s,tok[s],LOST) :: else -> st[s] = (cancel -> CANCELLED : READY); release() fi }
+  if :: MUT==7 -> judge(s,tok[s],LOST) :: else -> st[s] = ((cancel && (!sub[s] || MUT==71)) -> CANCELLED : READY); release() fi }
 inline start(i,s,t) {                     /* pool hands the noted job to a worker; the worker claims the fence */
   assert(!livesteps(s) && (wt[W(i,s)]==t || ent[X(i,s,wt[W(i,s)])]==0 || ent[X(i,s,wt[W(i,s)])]>=10)); /* (3) */
-  assert(!calm || ran[s]==0);                                                                        /* (2) */
-  assert(!(cancel && t > ctok[s]) && !pcan[s]);                                                      /* (6) */
+  assert(!calm || ran[s]==0 || sub[s]);                                                              /* (2) */
+  assert(sub[s] || (!(cancel && t > ctok[s]) && !pcan[s]));                                                      /* (6) */
   assert(!(infl[s] & BIT(t)));            /* a token names one attempt for ever, zombies at the sink included */
   wk[W(i,s)] = 1; wt[W(i,s)] = t; cm[W(i,s)] = 1; sta[s] = t; ran[s]++ }
 inline dcrash() {                         /* kill -9: volatile state and unread frames to the daemon are gone */
@@ -181,12 +188,12 @@ active proctype life() { byte k;          /* the daemon's life, a client's cance
   :: atomic { up && ncr < NCRASH -> dcrash(); if :: STAY -> stay = 1 :: skip fi }
   :: atomic { !up && !stay -> up = 1 }
   :: atomic { up && NCAN && !cancel && lroom -> calm = 0; cancel = 1;                                 /* COMMIT OP_CANCEL */
-      for (k : 0 .. NS-1) { ctok[k] = tok[k]; if :: st[k]==READY && MUT!=19 -> st[k] = CANCELLED
-                               :: st[k]==RUNNING -> effect(KILL,inst[k],k,tok[k],0) :: else fi } k = 0 }
+      for (k : 0 .. NS-1) { ctok[k] = tok[k]; if :: st[k]==READY && MUT!=19 && !sub[k] -> st[k] = CANCELLED
+                               :: st[k]==RUNNING && !sub[k] -> effect(KILL,inst[k],k,tok[k],0) :: else fi } k = 0 }
   :: atomic { NREST && up && !bk && !nrest -> bk = 1; bslots = slots; bcancel = cancel;
-      for (k : 0 .. NS-1) { bst[k] = st[k]; btok[k] = tok[k]; binst[k] = inst[k]; batt[k] = att[k] } k = 0 }
+      for (k : 0 .. NS-1) { bst[k] = st[k]; btok[k] = tok[k]; binst[k] = inst[k]; batt[k] = att[k]; bsub[k] = sub[k] } k = 0 }
   :: atomic { !up && bk && nrest < NREST -> nrest++; bk = 0; calm = 0; slots = bslots; cancel = bcancel; rst = 1;
-      for (k : 0 .. NS-1) { st[k] = bst[k]; inst[k] = binst[k]; att[k] = batt[k];
+      for (k : 0 .. NS-1) { st[k] = bst[k]; inst[k] = binst[k]; att[k] = batt[k]; sub[k] = bsub[k];
         tok[k] = (MUT==23 -> btok[k] : nrest*E) } k = 0 }
   :: atomic { up && rst && allsettled && (MUT==25 || (!orphans(0) && !orphans(NS-1))) -> rst = 0 }     /* COMMIT: resume allowed */
   :: atomic { up && slotlate -> slotlate = 0; slots-- }
@@ -201,7 +208,7 @@ active proctype writer() { mtype m; byte i, a, b, c, s, t;
       :: m==UP -> for (s : 0 .. NS-1) { t = (s==0 -> a : b);
             if :: t && !current(i,s,t) && MUT!=37 -> assert(NREST || MUT); orph[W(i,s)] = 1; effect(KILL,i,s,t,0) :: else fi;
             if :: st[s]==RUNNING && (inst[s]==i || MUT==5) && tok[s]!=t && MUT!=6 && !(MUT==37 && c>100) -> unlease(s)
-               :: st[s]==RUNNING && inst[s]==i && tok[s]==t && cancel && MUT!=20 -> effect(KILL,i,s,t,0)
+               :: st[s]==RUNNING && inst[s]==i && tok[s]==t && cancel && MUT!=20 && !sub[s] -> effect(KILL,i,s,t,0)
                :: else -> assert(MUT || st[s]!=RUNNING || inst[s]!=i || !alive[i] || ent[X(i,s,tok[s])]) fi }         /* (8) */
           wset[i] = 1; wup[i] = !(c & 1); wgen[i] = (c%100)/2
       :: m==DOWN -> wup[i] = 0
@@ -221,7 +228,7 @@ active proctype writer() { mtype m; byte i, a, b, c, s, t;
   od }
 proctype dispatch(byte s) { byte i;       /* the writer, at the end of a batch: DISPATCH of one step */
   end: do
-  :: atomic { up && st[s]==READY && slots < NSLOT && (!cancel || MUT==19) && (!rst || MUT==24) && !pre[s] && lroom &&
+  :: atomic { up && st[s]==READY && slots < NSLOT && (!cancel || sub[s] || MUT==19) && (!rst || MUT==24) && !pre[s] && lroom &&
         (wup[0] || wup[1] || wup[NP-1]) ->
       if :: wup[0] -> i = 0 :: wup[1] -> i = 1 :: wup[NP-1] -> i = NP-1 fi;
 #if MUT==8
@@ -229,7 +236,7 @@ proctype dispatch(byte s) { byte i;       /* the writer, at the end of a batch: 
   :: atomic { up && pre[s] -> pre[s] = 0; st[s] = RUNNING; tok[s]++; inst[s] = prei[s]; prei[s] = 0; slots++ }
 #else
       st[s] = RUNNING; tok[s]++; inst[s] = i; slots++; effect(JOB,i,s,tok[s],wgen[i]);                /* COMMIT */
-      assert(!cancel);                                                                               /* (6) */
+      assert(!cancel || sub[s]);                                                                     /* (6) */
       assert(tok[s] < NT && tok[s]%E != 0 && slots==cnt);
       i = 0 }
 #endif
@@ -354,7 +361,8 @@ init { byte i, s;
   timeout ->                                                   /* nothing can move any more: the end of an execution */
   atomic { for (s : 0 .. NS-1) {
       assert(!up || final(s) || (NODL && !cancel && !npcan && nhang) || (CHAIN && s && st[0]!=DONE && final(0)));      /* (5) */
-      assert(!up || !calm || (st[s]==DONE && ran[s]==1 && att[s]==0));                               /* (2) */
+      assert(!up || !calm || (st[s]==DONE && (ran[s]==1 || sub[s]) && att[s]==0));                   /* (2) */
+      assert(!up || !sub[s] || saw[s]);                        /* (10) work elsewhere ends by its own end, whatever dies meanwhile */
       assert(st[s]!=DONE || rows[s]==1);                                                             /* (4) */
       assert(!livesteps(s) || NODL) }                                          /* (7); deadline with the daemon down */
     assert(!up || !CHAIN || (cli==2 && ev && !ob && (st[0]!=DONE || nsent)));                                          /* (9) */
