@@ -1,10 +1,10 @@
 #!/bin/bash
 # Covers: a store of the first record layout (tests/data/stores) is proven, shown and run on by this release, which then marks
-# it; a store of a newer release is refused (exit 3); a damaged one ends the daemon at its start with a message and exit 70,
+# it; a damaged one ends the daemon at its start with a message and exit 70,
 # not 75, so that nobody starts it again and again; one that is cut off the same; quota: alarm, refusal of hooks and runs by
-# hand with Retry-After, what runs goes on, recovery by retention; a full disk (a small tmpfs, root only: else that part is
+# hand with Retry-After, what runs goes on, recovery by a larger limit; a full disk (a small tmpfs, root only: else that part is
 # skipped): new events 503, transitions go on, the daemon lives, and takes events again.
-# Does not cover: a disk that fails to write.
+# Does not cover: a disk that fails to write; a store of a newer release; log files by age and bytes; a reserve used up.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/sys/lib.sh
