@@ -31,8 +31,9 @@
 
 struct request {
 	bool apply;
-	char *single;	   /* owned: one file, else the folder */
-	struct conf *conf; /* owned: what a plan is made with, NULL: what is in force */
+	char actor[ACTOR_MAX]; /* who applies; "": the daemon itself */
+	char *single;	       /* owned: one file, else the folder */
+	struct conf *conf;     /* owned: what a plan is made with, NULL: what is in force */
 	compile_done done;
 	void *arg;
 	struct request *next;
@@ -213,6 +214,7 @@ static void store_plans(struct compile *c)
 	op->op.u.plans.files = c->plans->files.v;
 	op->op.u.plans.n_files = c->plans->files.n;
 	op->op.u.plans.complete = false;
+	op->op.u.plans.actor = plans_text(c->plans, mem_strdup(c->head->actor));
 	op->done = on_plans_stored;
 	op->arg = c;
 	c->plans = MEM_NEW(struct plans);
@@ -719,6 +721,15 @@ void compile_folder(struct compile *c, bool apply, compile_done done, void *arg)
 	struct request *r = MEM_NEW(struct request);
 
 	*r = (struct request){.apply = apply, .done = done, .arg = arg};
+	enqueue(c, r);
+}
+
+void compile_apply(struct compile *c, const char *actor, compile_done done, void *arg)
+{
+	struct request *r = MEM_NEW(struct request);
+
+	*r = (struct request){.apply = true, .done = done, .arg = arg};
+	str_copy(r->actor, sizeof(r->actor), actor);
 	enqueue(c, r);
 }
 

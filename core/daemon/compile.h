@@ -22,6 +22,8 @@ struct compile *compile_new(struct daemon *d); /* borrowed */
 void compile_free(struct compile *c);
 /* Compiles the folder; apply: and stores the plans. Requests queue up. done may be NULL. */
 void compile_folder(struct compile *c, bool apply, compile_done done, void *arg);
+/* The same for a person: actor is copied. */
+void compile_apply(struct compile *c, const char *actor, compile_done done, void *arg);
 /* Compiles the folder with a configuration that is not in force (taken; NULL: with the one that is)
  * and stores nothing. */
 void compile_plan(struct compile *c, struct conf *conf, compile_done done, void *arg);

@@ -83,6 +83,8 @@ void daemon_reload(struct daemon *d);
 bool daemon_is_ready(const struct daemon *d, struct str *why);
 /* writer_submit with the daemon as argument. */
 int daemon_submit(void *arg, struct writer_op *take);
+/* An audit record of what is done beside the store; detail is copied, the others live for ever. */
+void daemon_note(struct daemon *d, const char *actor, const char *verb, const char *detail);
 
 /* ---- admintoken.c ---- */
 /* Takes in state/admin-token, where there is one; says in the log what keeps it out. */

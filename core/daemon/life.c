@@ -329,13 +329,29 @@ void daemon_stop(struct daemon *d, enum stop_kind kind, int64_t drain_ms)
 	event_add(d->stop_timer, &look);
 }
 
+void daemon_note(struct daemon *d, const char *actor, const char *verb, const char *detail)
+{
+	struct writer_op *op = writer_op_new(OP_NOTE);
+	char *text = mem_strdup(detail);
+
+	op->arena = text;
+	op->free_arena = mem_free;
+	op->op.u.note.actor = actor;
+	op->op.u.note.verb = verb;
+	op->op.u.note.object = "daemon";
+	op->op.u.note.detail = text;
+	if (daemon_submit(d, op) != 0)
+		writer_op_free(op);
+}
+
 /* ---- reload ---- */
 
 static void on_reloaded(void *arg, const struct json *result, struct conf *planned)
 {
 	struct daemon *d = arg;
 
-	(void)result, (void)planned;
+	(void)planned;
+	daemon_note(d, "signal", "reload", json_get_str(result, "result", ""));
 	sd_notify(d->sd, "READY=1");
 	compile_folder(d->compile, true, NULL, NULL);
 	watch_conf(d->watching);

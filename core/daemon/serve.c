@@ -59,6 +59,7 @@ struct plan_answer {
 	http_answer answer;
 	void *arg;
 	struct json *conf; /* owned: what became of sluice.yaml */
+	char actor[ACTOR_MAX];
 };
 
 /* The DAG files' answer, and in it what became of sluice.yaml; what is wrong there is an error like
@@ -99,13 +100,14 @@ static void on_plan_conf(void *arg, const struct json *result, struct conf *plan
 	a->conf = json_dup(result);
 	if (a->apply) {
 		watch_conf(a->d->watching);
-		compile_folder(a->d->compile, true, on_plan_done, a);
+		compile_apply(a->d->compile, a->actor, on_plan_done, a);
 	} else {
 		compile_plan(a->d->compile, planned, on_plan_done, a);
 	}
 }
 
-static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_arg, struct err *err)
+static int serve_plan(
+    void *arg, const char *actor, http_answer answer, void *answer_arg, struct err *err)
 {
 	struct daemon *d = arg;
 	struct plan_answer *a;
@@ -113,8 +115,9 @@ static int serve_plan(void *arg, bool apply, http_answer answer, void *answer_ar
 	if (d->stopping)
 		return err_set(err, ERR_CLOSED, "the daemon is stopping");
 	a = MEM_NEW(struct plan_answer);
-	*a = (struct plan_answer){d, apply, answer, answer_arg, NULL};
-	reload_ask(d->reload, apply, on_plan_conf, a);
+	*a = (struct plan_answer){d, actor != NULL, answer, answer_arg, NULL, {0}};
+	str_copy(a->actor, sizeof(a->actor), actor != NULL ? actor : "");
+	reload_ask(d->reload, actor != NULL, on_plan_conf, a);
 	return 0;
 }
 

@@ -28,6 +28,8 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	if (s->d->stopping)
 		kind = STOP_LEAVE; /* asked twice: at once */
 	log_info("signal %d: stopping", (int)number);
+	if (!s->d->once && !s->d->stopping)
+		daemon_note(s->d, "signal", "shutdown", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	daemon_stop(s->d, kind, -1);
 }
 

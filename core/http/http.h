@@ -59,7 +59,9 @@ struct http_env {
 	/* Compiles the DAG folder and answers
 	 * {"add":[],"change":[],"remove":[],"same":n,"errors":[]}; apply does it as well. An error
 	 * at once means that answer is not called. */
-	int (*plan)(void *arg, bool apply, http_answer answer, void *answer_arg, struct err *err);
+	/* actor: who applies, copied; NULL for a plan */
+	int (*plan)(
+	    void *arg, const char *actor, http_answer answer, void *answer_arg, struct err *err);
 	/* Stops daemon and pool. The reply to the client goes out first: the daemon calls
 	 * http_drain before it leaves. */
 	int (*stop)(void *arg, enum http_stop how, int64_t drain_ms, struct err *err);

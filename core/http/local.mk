@@ -18,6 +18,9 @@ core_http_libsl_http_la_SOURCES = \
 	%D%/reply.c \
 	%D%/request.c \
 	%D%/route.c %D%/route.h \
+	%D%/route_audit.c \
+	%D%/route_backfills.c \
+	%D%/route_cursors.c \
 	%D%/route_dags.c \
 	%D%/route_datasets.c \
 	%D%/route_backup.c \

@@ -89,6 +89,21 @@ void post_touch(struct http_req *q);
 void get_tokens(struct http_req *q);
 void post_token(struct http_req *q);
 void delete_token(struct http_req *q);
+/* route_backfills.c */
+void get_backfills(struct http_req *q);
+void get_backfill(struct http_req *q);
+void post_backfill(struct http_req *q);
+void post_backfill_pause(struct http_req *q);
+void post_backfill_resume(struct http_req *q);
+void post_backfill_cancel(struct http_req *q);
+/* route_cursors.c */
+void get_cursors(struct http_req *q);
+void get_cursor(struct http_req *q);
+void post_cursor(struct http_req *q);
+/* route_audit.c */
+void get_audit(struct http_req *q);
+/* An audit record of what is done outside the store; the texts live for ever. */
+void route_note(struct http_req *q, const char *verb, const char *object, const char *detail);
 /* route_logs.c */
 void get_log(struct http_req *q);
 /* route_backup.c */

@@ -136,7 +136,7 @@ static void plan(struct http_req *q, bool apply)
 	}
 	struct conn *c = q->conn;
 	struct call *call = call_new_daemon(q);
-	int rc = env->plan(env->arg, apply, call_answer, call, &err);
+	int rc = env->plan(env->arg, apply ? q->auth.actor : NULL, call_answer, call, &err);
 	if (rc == 0)
 		return;
 	call_free(call);

@@ -111,8 +111,9 @@ void post_replay(struct http_req *q)
 			    (unsigned long long)seq, rec.source);
 		return;
 	}
-	struct call *call = call_new(
-	    q, OP_EVENT, 2 * sizeof(rec.source) + sizeof(rec.type) + sizeof(rec.subject) + 8);
+	struct call *call = call_new(q, OP_EVENT,
+	    2 * sizeof(rec.source) + sizeof(rec.type) + sizeof(rec.subject) +
+		sizeof(q->auth.actor) + 8);
 	struct op *op = &call->op->op;
 	call->json = body;
 	call->number = seq;
@@ -123,5 +124,6 @@ void post_replay(struct http_req *q)
 	op->u.event.subject = call_str(call, rec.subject);
 	op->u.event.time = rec.time;
 	op->u.event.body = body;
+	op->u.event.actor = call_str(call, q->auth.actor);
 	call_submit(call, on_replayed);
 }

@@ -188,6 +188,11 @@ void post_shutdown(struct http_req *q)
 		reply_problem(q->conn, 400, "usage", "how: drain (default), cancel or leave");
 		return;
 	}
+	if (q->h->env.stop != NULL)
+		route_note(q, "shutdown", "daemon",
+		    how == HTTP_STOP_LEAVE    ? "leave"
+		    : how == HTTP_STOP_CANCEL ? "cancel"
+					      : "drain");
 	int rc = q->h->env.stop != NULL
 		     ? q->h->env.stop(q->h->env.arg, how, ms, &err)
 		     : err_set(&err, ERR_UNSUPPORTED, "this daemon cannot be stopped by HTTP");

@@ -74,8 +74,10 @@ void post_token(struct http_req *q)
 	rec.created_at = q->h->env.wall();
 	hash_random(random, sizeof(random));
 	hash_to_hex(random, sizeof(random), text + 3);
-	struct call *call = call_new(q, OP_TOKEN_ADD, sizeof(text) + sizeof(rec.name) + 8);
+	struct call *call =
+	    call_new(q, OP_TOKEN_ADD, sizeof(text) + sizeof(rec.name) + sizeof(q->auth.actor) + 8);
 	call->op->op.u.token_add.rec = rec;
+	call->op->op.u.token_add.actor = call_str(call, q->auth.actor);
 	hash_sha256(text, strlen(text), call->op->op.u.token_add.hash);
 	call->tag = call_str(call, text);
 	call_str(call, rec.name);
@@ -86,8 +88,10 @@ void post_token(struct http_req *q)
 
 void delete_token(struct http_req *q)
 {
-	struct call *call = call_new(q, OP_TOKEN_REVOKE, strlen(q->params[0]) + 1);
+	struct call *call =
+	    call_new(q, OP_TOKEN_REVOKE, strlen(q->params[0]) + sizeof(q->auth.actor) + 2);
 
 	call->op->op.u.token_revoke.name = call_str(call, q->params[0]);
+	call->op->op.u.token_revoke.actor = call_str(call, q->auth.actor);
 	call_submit(call, route_reply_count);
 }

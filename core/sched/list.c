@@ -1,5 +1,6 @@
 /* list.c: pages of objects. `after` is the number of the last entry of the page before. Newest
  * first where there is an age. */
+#include "core/sched/list.h"
 #include "core/sched/show.h"
 #include "core/sched/table.h"
 
@@ -9,14 +10,14 @@
 #define LIST_LIMIT_MAX 1000u
 #define SCAN_MAX 20000u /* entries that a filter may pass over for one page */
 
-static uint32_t limit_of(const struct list_query *q)
+uint32_t list_limit(const struct list_query *q)
 {
 	if (q->limit < 1)
 		return 1;
 	return q->limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : q->limit;
 }
 
-static int after_number(const struct list_query *q, uint64_t *ret, struct err *err)
+int list_after_number(const struct list_query *q, uint64_t *ret, struct err *err)
 {
 	*ret = 0;
 	if (q->after == NULL || q->after[0] == 0)
@@ -27,16 +28,8 @@ static int after_number(const struct list_query *q, uint64_t *ret, struct err *e
 	return 0;
 }
 
-/* A reverse walk over an index whose keys end in a number, below `after` where that is not 0. */
-struct pager {
-	struct view_walk w;
-	uint32_t left, scans;
-	uint64_t last; /* number of the entry before */
-	bool more;
-};
-
-static void pager_init(struct pager *p, const struct view *v, enum table t,
-    const struct key *prefix, uint64_t after, uint32_t limit)
+void pager_init(struct pager *p, const struct view *v, enum table t, const struct key *prefix,
+    uint64_t after, uint32_t limit)
 {
 	view_walk_init(&p->w, v, t, prefix->b, prefix->n, true);
 	if (after != 0) {
@@ -53,8 +46,7 @@ static void pager_init(struct pager *p, const struct view *v, enum table t,
 	p->more = false;
 }
 
-/* ERR_NOT_FOUND: the page is full (p->more), or there are no more. */
-static int pager_next(struct pager *p, uint64_t *ret)
+int pager_next(struct pager *p, uint64_t *ret)
 {
 	int rc;
 
@@ -70,7 +62,7 @@ static int pager_next(struct pager *p, uint64_t *ret)
 	return rc;
 }
 
-static void pager_end(const struct pager *p, char *ret_next)
+void pager_end(const struct pager *p, char *ret_next)
 {
 	ret_next[0] = 0;
 	if (p->more)
@@ -127,13 +119,13 @@ int list_runs(const struct view *v, const struct list_query *q, struct jw *out, 
 	struct key prefix;
 	uint64_t after, no;
 	enum table t;
-	int rc = after_number(q, &after, err);
+	int rc = list_after_number(q, &after, err);
 
 	if (rc == 0)
 		rc = runs_index(v, q, &t, &prefix, err);
 	if (rc != 0)
 		return rc;
-	pager_init(&p, v, t, &prefix, after, limit_of(q));
+	pager_init(&p, v, t, &prefix, after, list_limit(q));
 	while ((rc = pager_next(&p, &no)) == 0) {
 		rc = run_get(v, no, &r);
 		if (rc != 0)
@@ -186,7 +178,7 @@ int list_events(const struct view *v, const struct list_query *q, struct jw *out
 	struct pager p;
 	struct key prefix;
 	uint64_t after, seq;
-	int rc = after_number(q, &after, err);
+	int rc = list_after_number(q, &after, err);
 
 	if (rc == 0)
 		rc = verdict_check(q, err);
@@ -195,7 +187,7 @@ int list_events(const struct view *v, const struct list_query *q, struct jw *out
 	key_init(&prefix);
 	if (q->unmatched)
 		key_u8(&prefix, VERDICT_UNMATCHED);
-	pager_init(&p, v, t, &prefix, after, limit_of(q));
+	pager_init(&p, v, t, &prefix, after, list_limit(q));
 	while ((rc = pager_next(&p, &seq)) == 0) {
 		rc = event_get(v, seq, &e, NULL);
 		if (rc != 0)
@@ -284,11 +276,11 @@ static bool dag_wanted(const struct list_query *q, const struct dag_rec *d)
 int list_dags(const struct view *v, const struct list_query *q, wall_us now, struct jw *out,
     char *ret_next, struct err *err)
 {
-	struct names n = {.v = v, .t = TABLE_DAG_NAME, .left = limit_of(q)};
+	struct names n = {.v = v, .t = TABLE_DAG_NAME, .left = list_limit(q)};
 	struct dag_rec d;
 	uint64_t after;
 	uint32_t no;
-	int rc = after_number(q, &after, err);
+	int rc = list_after_number(q, &after, err);
 
 	if (rc == 0)
 		rc = dag_filter_check(q, err);
@@ -315,11 +307,11 @@ int list_dags(const struct view *v, const struct list_query *q, wall_us now, str
 int list_datasets(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
     struct err *err)
 {
-	struct names n = {.v = v, .t = TABLE_DATASET_NAME, .left = limit_of(q)};
+	struct names n = {.v = v, .t = TABLE_DATASET_NAME, .left = list_limit(q)};
 	struct dataset_rec d;
 	uint64_t after;
 	uint32_t no;
-	int rc = after_number(q, &after, err);
+	int rc = list_after_number(q, &after, err);
 
 	if (rc == 0 && after != 0 && dataset_get(v, (uint32_t)after, &d) == 0)
 		names_from(&n, d.name);

@@ -30,6 +30,8 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/key.c \
 	%D%/key.h \
 	%D%/list.c \
+	%D%/list.h \
+	%D%/list_more.c \
 	%D%/mark.c \
 	%D%/match.c \
 	%D%/move.c \
@@ -59,6 +61,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/scope.h \
 	%D%/show.c \
 	%D%/show.h \
+	%D%/show_backfill.c \
 	%D%/show_dag.c \
 	%D%/show_next.c \
 	%D%/start.c \

@@ -201,6 +201,15 @@ static int put_params(const struct view *v, uint64_t run, struct jw *out)
 	return put_doc(out, rc, doc, "{}");
 }
 
+static void put_backfill(const struct run_rec *r, struct jw *out)
+{
+	jw_key(out, "backfill");
+	if (r->backfill != 0)
+		jw_u64_text(out, r->backfill);
+	else
+		jw_null(out);
+}
+
 int show_run_members(const struct view *v, const struct run_rec *r, struct jw *out)
 {
 	int rc;
@@ -222,6 +231,7 @@ int show_run_members(const struct view *v, const struct run_rec *r, struct jw *o
 	jw_ki64(out, "reopened", r->reopened);
 	jw_kstr(out, "downstream",
 	    r->reopened + r->backfill > 0 ? downstream_name(r->downstream) : NULL);
+	put_backfill(r, out);
 	jw_kbool(out, "cancelling", r->cancel && !run_state_ended(r->state));
 	jw_ki64(out, "steps_total", r->n_steps);
 	jw_ki64(out, "steps_open", r->n_open);

@@ -27,6 +27,14 @@ int show_next(const struct view *v, const struct dag_rec *d, const struct next_q
     wall_us now, struct jw *out, struct err *err) CHECK_RESULT;
 /* "catchup", "jitter_ms" and "missed" of the open object of a time trigger. */
 void show_schedule(const struct plan_trigger *t, const struct sched_rec *s, struct jw *out);
+int show_backfill(const struct view *v, uint64_t no, bool with_runs, struct jw *out) CHECK_RESULT;
+/* What an OP_BACKFILL would make, keep and run again: nothing is written. */
+int show_backfill_plan(const struct view *v, const struct op *op, wall_us now, struct jw *out,
+    struct err *err) CHECK_RESULT;
+int show_cursor(
+    const struct view *v, struct slice key, struct slice value, struct jw *out) CHECK_RESULT;
+int find_cursor(const struct view *v, const char *dag, const char *step, const char *item,
+    struct jw *out) CHECK_RESULT; /* shows it; item "" where there is none */
 
 /* Finds a run by whole id, DAG (newest), DAG@KEY or DAG@DATE, or a unique prefix of at least 6
  * characters, tried in this order (CONTRACT). ERR_NOT_FOUND, ERR_CONFLICT (ambiguous prefix; err
@@ -55,6 +63,12 @@ int list_dags(const struct view *v, const struct list_query *q, wall_us now, str
 int list_events(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
     struct err *err) CHECK_RESULT;
 int list_datasets(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
+int list_backfills(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
+int list_audit(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
+    struct err *err) CHECK_RESULT;
+int list_cursors(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
     struct err *err) CHECK_RESULT;
 int list_pools(const struct view *v, const struct conf *conf, struct jw *out) CHECK_RESULT;
 int list_tokens(const struct view *v, struct jw *out) CHECK_RESULT;

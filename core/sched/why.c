@@ -155,6 +155,28 @@ static int add_steps(struct why *w, const struct run_rec *r, const struct plan *
 	return 0;
 }
 
+/* The backfill that made it, or that runs it again. */
+static int add_backfill(struct why *w, const struct run_rec *r)
+{
+	struct backfill_rec b;
+	char subject[32];
+	int rc;
+
+	if (r->backfill == 0)
+		return 0;
+	rc = backfill_get(w->v, r->backfill, &b);
+	if (rc != 0)
+		return rc;
+	snprintf(subject, sizeof(subject), "backfill:%llu", (unsigned long long)b.no);
+	why_add(w, "backfill", subject,
+	    "the run belongs to backfill %llu of DAG %s from %s to %s, which is %s: `sluice "
+	    "backfill "
+	    "show %llu`",
+	    (unsigned long long)b.no, b.dag, b.from_text, b.to_text, backfill_state_name(b.state),
+	    (unsigned long long)b.no);
+	return 0;
+}
+
 static int why_whole_run(struct why *w, const struct run_rec *r, const struct plan *plan)
 {
 	char at[CLOCK_TEXT_MAX], id[HASH_ID_TEXT];
@@ -218,6 +240,8 @@ int why_run(const struct view *v, const struct sched_env *env, uint64_t run, con
 		return why_one_step(&w, &r, plan, step, item, err);
 	why_begin(&w, run_state_name(r.state));
 	rc = why_whole_run(&w, &r, plan);
+	if (rc == 0)
+		rc = add_backfill(&w, &r);
 	why_end(&w);
 	return rc;
 }

@@ -41,3 +41,5 @@ TESTS += tests/sys/runs.sh
 EXTRA_DIST += tests/sys/runs.sh
 TESTS += tests/sys/store_restore.sh tests/sys/store_old.sh
 EXTRA_DIST += tests/sys/store_restore.sh tests/sys/store_old.sh tests/data/stores/README tests/data/stores/records1.mdb.gz
+TESTS += tests/sys/backfill.sh
+EXTRA_DIST += tests/sys/backfill.sh
