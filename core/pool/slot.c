@@ -37,7 +37,8 @@ struct worker {
 	char key[NOTE_KEY_MAX];
 	struct attempt *attempt; /* borrowed; while BUSY, or DEAD and not judged */
 	bool killed;
-	mono_us since; /* of the state */
+	unsigned served; /* attempts */
+	mono_us since;	 /* of the state */
 	TAILQ_ENTRY(worker) link;
 };
 TAILQ_HEAD(worker_list, worker);
@@ -474,11 +475,38 @@ static bool speaks_of(const struct worker *w, const struct frame *h)
 	       a->key.step == h->step && a->key.item == h->item;
 }
 
+/* Plugins leak. Looked at now and then only: it costs a file. */
+static bool has_grown(struct worker *w)
+{
+	char path[64], text[128];
+	unsigned long long all = 0, resident = 0, shared = 0;
+	ssize_t n;
+	int fd;
+
+	if (++w->served % SLOT_LOOK_EVERY != 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)w->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%llu %llu %llu", &all, &resident, &shared) != 3 || resident < shared)
+		return false;
+	resident = (resident - shared) * (unsigned long long)sysconf(_SC_PAGESIZE);
+	if (resident <= SLOT_GROWN_BYTES)
+		return false;
+	log_info("worker %d holds %llu MiB after %u attempts: a new one takes its place",
+	    (int)w->pid, resident >> 20, w->served);
+	return true;
+}
+
 static void take_report(struct worker *w, const struct frame *h)
 {
 	struct slots *s = w->s;
 	struct attempt *a = w->attempt;
-	bool stays = !(h->flags & FRAME_LAST) && !a->note.fresh && !w->killed;
+	bool stays = !(h->flags & FRAME_LAST) && !a->note.fresh && !w->killed && !has_grown(w);
 
 	w->attempt = NULL;
 	a->worker = NULL;

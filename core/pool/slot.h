@@ -8,9 +8,11 @@
 #include "core/pool/mailbox.h"
 #include "core/pool/spawn.h"
 
-#define SLOT_IDLE_DEFAULT 4 /* idle workers kept while no job has said how many */
-#define SLOT_IDLE_S 300	    /* an idle worker leaves after this long */
-#define SLOT_LEAVE_MS 5000  /* a worker that was told to leave and does not is killed */
+#define SLOT_IDLE_DEFAULT 4		/* idle workers kept while no job has said how many */
+#define SLOT_LOOK_EVERY 16		/* attempts of a worker: then its memory is looked at */
+#define SLOT_GROWN_BYTES (512ull << 20) /* private memory with which a worker may not stay */
+#define SLOT_IDLE_S 300			/* an idle worker leaves after this long */
+#define SLOT_LEAVE_MS 5000		/* a worker that was told to leave and does not is killed */
 
 struct slots_conf {
 	struct event_base *base; /* borrowed */

@@ -52,6 +52,16 @@ static void drop_environment(void)
 		(void)unsetenv(gone[i]);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, strlen(text));
+	close(fd);
+}
+
 void sandbox_start(void)
 {
 	struct rlimit none = {0, 0};
@@ -59,6 +69,8 @@ void sandbox_start(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	drop_environment();
+	/* Where memory runs out, the worker goes before daemon and pool. */
+	write_text("/proc/self/oom_score_adj", "500");
 	(void)umask(077);
 }
 

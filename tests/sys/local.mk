@@ -43,3 +43,5 @@ TESTS += tests/sys/store_restore.sh tests/sys/store_old.sh
 EXTRA_DIST += tests/sys/store_restore.sh tests/sys/store_old.sh tests/data/stores/README tests/data/stores/records1.mdb.gz
 TESTS += tests/sys/backfill.sh
 EXTRA_DIST += tests/sys/backfill.sh
+TESTS += tests/sys/scenario_processes.sh
+EXTRA_DIST += tests/sys/scenario_processes.sh

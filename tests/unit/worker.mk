@@ -14,6 +14,7 @@ tests_unit_test_worker_SOURCES = \
 tests_unit_test_worker_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_worker_LDADD = core/worker/libsl-worker.la core/dagfile/libsl-dagfile.la core/kit/libsl-kit.la core/pool/libsl-pool.la core/dag/libsl-dag.la \
 	core/time/libsl-time.la core/base/libsl-base.la $(CRITERION_LIBS)
+# tests/sys/scenario_processes.sh runs the probe, too.
 EXTRA_tests_unit_test_worker_DEPENDENCIES = tests/unit/probe.la tests/unit/bad.la core/worker/sluice-worker$(EXEEXT) plugins/noop.la
 
 check_LTLIBRARIES += tests/unit/probe.la

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static void *volatile kept; /* of what leaks: the last */
+
 /* ---- task: asks the host for everything ---- */
 
 struct task {
@@ -118,6 +120,26 @@ static slu_rc try_all(struct task *t)
 	return SLU_OK;
 }
 
+static void *leak(void)
+{
+	size_t n = 40u << 20;
+	char *p = malloc(n);
+
+	if (p != NULL)
+		memset(p, 1, n);
+	kept = p;
+	return p;
+}
+
+static void flood(struct task *t)
+{
+	int i;
+
+	for (i = 0; i < 200000; i++)
+		t->host->log(t->run, SLU_LOG_INFO, "", "one more line that nobody will read", 34);
+	t->host->log(t->run, SLU_LOG_INFO, "", "the last line", 13);
+}
+
 static slu_rc task_run_all(void *st, slu_err *err)
 {
 	struct task *t = st;
@@ -140,6 +162,10 @@ static slu_rc task_run_all(void *st, slu_err *err)
 		return t->host->dataset(t->run, "store/x", "day=2026-11-21", &mark, 3);
 	if (probe_is(what, "crash"))
 		raise(SIGSEGV);
+	if (probe_is(what, "leak") && leak() == NULL)
+		return probe_fail(err, SLU_E_TRANSIENT, "PROBE.MEMORY", "out of memory");
+	if (probe_is(what, "flood"))
+		flood(t);
 	put_i64(t, "ms", "timeout");
 	put_i64(t, "bytes", "size");
 	put_i64(t, "deep", "nested.list.1");
