@@ -111,7 +111,11 @@ start() { # start DIR PORT
 case ${1-} in
 start) start "$2" "$3" ;;
 token) token "$2" "$3" "${4:-3600}" ;;
-stop) for part in rest node ctl mun; do stop_one "$2/$part"; done ;;
+stop)
+	# a job outlives its node's daemon
+	[ ! -s "$2/slurm.conf" ] || SLURM_CONF=$2/slurm.conf timeout 10 scancel --full --signal=KILL --user=root 2>/dev/null || true
+	for part in rest node ctl mun; do stop_one "$2/$part"; done
+	;;
 *)
 	sed -n '5,7p' "$0" >&2
 	exit 2
