@@ -5,7 +5,7 @@ set -u
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 failed=0
-for plugin in csv columns example exec lake sqlite; do
+for plugin in csv columns example exec lake notify sqlite; do
 	cp "$SLUICE_BUILD_DIR/plugins/.libs/$plugin.so" "$SLUICE_SRC_DIR/plugins/$plugin/$plugin.conform.json" "$here/"
 	chmod go-w "$here"/*
 	if "$SLUICE_BUILD_DIR/core/cli/sluice" plugin test "$here/$plugin.so" >"$here/out" 2>&1 </dev/null; then
