@@ -178,8 +178,8 @@ int exec_replace(const char *program, char *const argv[]);
 #define COMMAND_LIST(X) \
 	X(init) X(check) X(plan) X(apply) X(run) X(trigger) X(dags) X(runs) X(show) X(logs) X(why) \
 	X(cancel) X(rerun) X(backfill) X(backfills) X(mark) X(next) X(pause) X(resume) X(events) \
-	X(hook) X(datasets) X(cursor) X(pools) X(plugin) X(schema) X(token) X(audit) X(doctor) \
-	X(completion) X(fsck) X(backup) X(restore) X(compact) X(shutdown)
+	X(hook) X(notify) X(datasets) X(cursor) X(pools) X(plugin) X(schema) X(token) X(audit) \
+	X(doctor) X(completion) X(fsck) X(backup) X(restore) X(compact) X(shutdown)
 /* clang-format on */
 #define COMMAND_DECLARE(name) extern const struct command cmd_##name;
 COMMAND_LIST(COMMAND_DECLARE)

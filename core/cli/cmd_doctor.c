@@ -325,6 +325,38 @@ static void check_facts(struct doctor *d, const struct json *facts)
 	check_store(d, facts);
 }
 
+/* Endpoints that do not take what they are told. */
+static void check_notify(struct doctor *d)
+{
+	struct json *page = NULL;
+	int status = 0;
+	bool bad = false;
+	if (cli_try(d->cli, "GET", "/v1/notify", NULL, &page, &status) != EXIT_OK ||
+	    status != 200) {
+		json_free(page);
+		return;
+	}
+	for (const struct json *e = json_first(json_get(page, "notify")); e; e = json_next(e)) {
+		const struct json *last = json_get(e, "last");
+		long long lost = json_get_i64(e, "given_up", 0);
+		bool failed = json_is(last, JSON_OBJECT) && !json_get_bool(last, "ok", false);
+		bad |= failed || lost > 0;
+		if (failed)
+			tell(d, FINDING_WARN, "notify", "%s is not told: %s (%lld wait)",
+			    json_get_str(e, "name", ""), json_get_str(e, "error", ""),
+			    (long long)json_get_i64(e, "waiting", 0));
+		if (lost > 0)
+			tell(d, FINDING_WARN, "notify", "%lld messages for %s were given up: %s",
+			    lost, json_get_str(e, "name", ""), json_get_str(e, "error", ""));
+	}
+	if (json_len(json_get(page, "notify")) == 0)
+		tell(d, FINDING_WARN, "notify",
+		    "nobody is told when a run fails: add notify: to sluice.yaml");
+	else if (!bad)
+		tell(d, FINDING_OK, "notify", "nothing is lost; try one: sluice notify test NAME");
+	json_free(page);
+}
+
 static void check_daemon(struct doctor *d)
 {
 	struct json *ready = NULL, *facts = NULL;
@@ -348,6 +380,7 @@ static void check_daemon(struct doctor *d)
 		tell(d, FINDING_WARN, "daemon", "tells nothing about itself: %s",
 		    json_get_str(facts, "detail", "not allowed"));
 	json_free(facts);
+	check_notify(d);
 }
 
 /* The text in lines of the terminal's width, the second and later ones indented. */

@@ -5,7 +5,7 @@ core_cli_libsl_cli_la_SOURCES = \
 	%D%/client.c %D%/client.h \
 	%D%/cmd_acts.c %D%/cmd_apply.c %D%/cmd_audit.c %D%/cmd_backfill.c %D%/cmd_backup.c \
 	%D%/cmd_check.c %D%/cmd_compact.c %D%/cmd_completion.c %D%/cmd_cursor.c %D%/cmd_datasets.c %D%/cmd_doctor.c \
-	%D%/cmd_fsck.c %D%/cmd_hook.c %D%/cmd_init.c %D%/cmd_lists.c %D%/cmd_logs.c %D%/cmd_next.c \
+	%D%/cmd_fsck.c %D%/cmd_hook.c %D%/cmd_init.c %D%/cmd_lists.c %D%/cmd_logs.c %D%/cmd_next.c %D%/cmd_notify.c \
 	%D%/cmd_plugin.c %D%/cmd_restore.c %D%/cmd_run.c %D%/cmd_schema.c %D%/cmd_show.c %D%/cmd_shutdown.c \
 	%D%/cmd_token.c %D%/cmd_trigger.c %D%/cmd_why.c \
 	%D%/cli.h %D%/config.c %D%/exec.c %D%/follow.c %D%/live.c %D%/local.c \

@@ -5,6 +5,7 @@
 #include "core/daemon/compile.h"
 #include "core/daemon/job.h"
 #include "core/daemon/loop.h"
+#include "core/daemon/outbox.h"
 #include "core/daemon/poollink.h"
 #include "core/daemon/reload.h"
 #include "core/daemon/sd.h"
@@ -58,8 +59,9 @@ struct daemon {
 	struct sd *sd;		/* set by main, before the first thread */
 	struct backup *backup;	/* NULL with --once, as are the next two */
 	struct retention *retention;
-	struct hold *hold; /* NULL: not restored */
-	struct http *http; /* NULL with --once */
+	struct hold *hold;     /* NULL: not restored */
+	struct http *http;     /* NULL with --once */
+	struct outbox *outbox; /* NULL with --once: who starts it by hand is there */
 	bool once;
 	bool stopping;
 	enum stop_kind stop_kind;

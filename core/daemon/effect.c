@@ -104,8 +104,11 @@ void on_batch_effects(void *arg, const struct effect *v, size_t n)
 
 	loop_enter(&d->loop, "effects");
 	for_pool(d, v, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		timer |= v[i].kind == EFFECT_TIMER;
+		if (v[i].kind == EFFECT_OUTBOX && d->outbox)
+			outbox_send(d->outbox, &v[i]);
+	}
 	if (timer && d->timer)
 		due_timer_arm(d->timer);
 	if (d->http)

@@ -100,6 +100,8 @@ static void on_pool_change(void *arg)
 		compile_pool_changed(d->compile);
 	if (d->reload)
 		reload_pool_changed(d->reload);
+	if (d->outbox)
+		outbox_pool_changed(d->outbox);
 }
 
 /* A monotonic clock means nothing after the next boot. Without a boot's name each start of the
@@ -205,6 +207,8 @@ int daemon_open(struct daemon *d, bool once, struct err *err)
 		d->hold = hold_new(d);
 		compile_folder(d->compile, true, NULL, NULL);
 		admin_token_take(d);
+		d->outbox = outbox_new(d);
+		outbox_poke(d->outbox);
 		rc = serve_open(d, err);
 	}
 	due_timer_arm(d->timer);
@@ -244,6 +248,7 @@ void daemon_close(struct daemon *d)
 	backup_free(d->backup);
 	retention_free(d->retention);
 	hold_free(d->hold);
+	outbox_free(d->outbox);
 	due_timer_free(d->timer);
 	pool_link_free(d->pools);
 	job_builder_free(d->jobs);

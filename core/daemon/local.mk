@@ -11,8 +11,10 @@ core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/job.c %D%/job.h %D%/jobpart.c \
 	%D%/life.c \
 	%D%/logsweep.c %D%/logsweep.h \
+	%D%/logtail.c %D%/logtail.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/once.c \
+	%D%/outbox.c %D%/outbox.h \
 	%D%/poolconn.c %D%/poolconn.h %D%/poolint.h \
 	%D%/poollink.c %D%/poollink.h %D%/poolsend.c %D%/poolstart.c %D%/pooltake.c \
 	%D%/planview.c %D%/planview.h \

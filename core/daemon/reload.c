@@ -129,6 +129,8 @@ static int put_in_force(struct daemon *d, struct conf *conf, struct err *err)
 	if (rc == 0) {
 		d->conf = conf; /* the old one is freed when the writer has let go of it */
 		job_builder_conf(d->jobs, conf);
+		if (d->outbox)
+			outbox_poke(d->outbox);
 		return 0;
 	}
 	if (d->http && http_conf(d->http, d->conf, NULL) != 0)

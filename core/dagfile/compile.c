@@ -40,17 +40,39 @@ void warn_unchecked(struct unit *u, const struct yaml_node *at)
 }
 
 /* ---- the plan ---- */
-static void write_names(struct unit *u, const char *key, struct jw *w)
+static void check_receiver(struct unit *u, const struct yaml_node *n)
 {
-	const struct yaml_node *n = yaml_get(u->root, key);
+	const struct json *all = json_get(u->in->config, "notify");
+	char hint[200];
+
+	if (n->bad || n->kind != YAML_TEXT)
+		return;
+	if (u->in->config == NULL)
+		warn_unchecked(u, n);
+	else if (json_get(all, n->text) == NULL)
+		diag_error(u->d, n, "unknown-notify",
+		    hint_nearest(
+			n->text, all, "add it under notify: in sluice.yaml", hint, sizeof(hint)),
+		    "sluice.yaml has no \"%.80s\" under notify:", n->text);
+}
+
+/* Who is told: the file's own list, else that of sluice.yaml's defaults. */
+static void write_receivers(struct unit *u, const char *key, struct jw *w)
+{
+	const struct yaml_node *n = yaml_get(u->root, key), *e;
+	const struct json *def = json_get(json_get(u->in->config, "defaults"), key);
 
 	jw_key(w, key);
 	if (n != NULL && !n->bad && n->kind == YAML_LIST) {
+		for (e = n->first; e != NULL; e = e->next)
+			check_receiver(u, e);
 		yaml_write_json(n, w);
-		return;
+	} else if (n == NULL && json_is(def, JSON_ARRAY)) {
+		jw_json(w, def);
+	} else {
+		jw_array(w);
+		jw_end_array(w);
 	}
-	jw_array(w);
-	jw_end_array(w);
 }
 
 static const char *find_zone(const struct unit *u)
@@ -74,9 +96,9 @@ static void write_limits(struct unit *u, struct jw *w)
 	jw_ki64(w, "queue_timeout_ms", node_ms(u->root, "queue_timeout", -1));
 	jw_ki64(w, "late_after_ms", node_ms(u->root, "late_after", -1));
 	jw_ki64(w, "priority", node_int(u->root, "priority", 0));
-	write_names(u, "on_success", w);
-	write_names(u, "on_failure", w);
-	write_names(u, "on_exit", w);
+	write_receivers(u, "on_success", w);
+	write_receivers(u, "on_failure", w);
+	write_receivers(u, "on_exit", w);
 }
 
 static void note_owned(struct unit *u)

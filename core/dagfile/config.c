@@ -153,10 +153,17 @@ static bool declares(const struct json *options, const char *name)
 	return false;
 }
 
-/* zone, max_sessions, rate and prefix are ours unless the plugin has an option of that name. */
-static void write_members(struct config *c, const struct yaml_node *n, const struct json *offer)
+/* What names the plugin and its kind, and is written before. */
+static bool is_head(const struct keys *core, const char *key)
 {
-	const struct keys *core = keys_at(&KEYS_CONFIG, "connections.*")->sub;
+	return str_eq(key, "plugin") || (str_eq(key, "type") && keys_find(core, "type") != NULL) ||
+	       (str_eq(key, "kind") && keys_find(core, "kind") != NULL);
+}
+
+/* zone, max_sessions, rate and prefix are ours unless the plugin has an option of that name. */
+static void write_members(
+    struct config *c, const struct yaml_node *n, const struct keys *core, const struct json *offer)
+{
 	const struct json *options = catalog_role_options(offer);
 	const struct yaml_node *v[MAX_GIVEN], *m;
 	struct option_list given = {v, 0};
@@ -167,7 +174,7 @@ static void write_members(struct config *c, const struct yaml_node *n, const str
 	snprintf(
 	    what, sizeof(what), "the connection of plugin \"%.60s\"", node_text(n, "plugin", ""));
 	for (m = n->first; m != NULL && given.n < MAX_GIVEN; m = m->next) {
-		if (str_eq(m->key, "plugin") || str_eq(m->key, "type"))
+		if (is_head(core, m->key))
 			continue;
 		if (keys_find(core, m->key) == NULL || declares(options, m->key)) {
 			v[given.n++] = m;
@@ -185,7 +192,7 @@ static void write_raw(struct config *c, const struct yaml_node *n)
 	const struct yaml_node *m;
 
 	for (m = n->first; m != NULL; m = m->next) {
-		if (str_eq(m->key, "plugin") || str_eq(m->key, "type"))
+		if (str_eq(m->key, "plugin") || str_eq(m->key, "type") || str_eq(m->key, "kind"))
 			continue;
 		jw_key(&c->w, m->key);
 		yaml_write_json(m, &c->w);
@@ -206,7 +213,7 @@ static void write_connection(struct config *c, const struct yaml_node *n)
 	if (c->in->catalog == NULL)
 		write_raw(c, n);
 	else
-		write_members(c, n, offer);
+		write_members(c, n, keys_at(&KEYS_CONFIG, "connections.*")->sub, offer);
 	jw_end_object(&c->w);
 }
 
@@ -220,6 +227,59 @@ static void write_connections(struct config *c)
 		if (n->kind == YAML_MAP && !n->bad)
 			write_connection(c, n);
 	jw_end_object(&c->w);
+}
+
+/* ---- notify: connections that are also told things ---- */
+static void write_receiver(struct config *c, const struct yaml_node *n)
+{
+	const char *plugin = node_text(n, "plugin", NULL), *type = node_text(n, "kind", NULL);
+	const struct json *kind = NULL, *offer = NULL, *task;
+
+	if (plugin != NULL && c->in->catalog != NULL)
+		offer = find_offer(c, n, plugin, &type);
+	if (offer != NULL &&
+	    catalog_find(c->in->catalog, plugin, type, "task", &kind, &task) != CATALOG_OK) {
+		diag_error(c->d, yaml_get(n, "plugin"), "wrong-role", "plugin: notify",
+		    "\"%.60s\" of the plugin \"%.60s\" tells nobody anything", type, plugin);
+		offer = NULL;
+	}
+	jw_key(&c->w, n->key);
+	jw_object(&c->w);
+	jw_kstr(&c->w, "plugin", plugin);
+	jw_kstr(&c->w, "type", type != NULL ? type : plugin);
+	jw_ki64(&c->w, "needs", kind != NULL ? catalog_kind_needs(kind) : 0);
+	if (c->in->catalog == NULL)
+		write_raw(c, n);
+	else
+		write_members(c, n, keys_at(&KEYS_CONFIG, "notify.*")->sub, offer);
+	jw_end_object(&c->w);
+}
+
+static void check_receivers(struct config *c, const char *key)
+{
+	const struct yaml_node *list = yaml_get(yaml_get(c->root, "defaults"), key), *n;
+
+	for (n = list != NULL && list->kind == YAML_LIST ? list->first : NULL; n != NULL;
+	     n = n->next)
+		if (!n->bad && n->kind == YAML_TEXT &&
+		    yaml_get(yaml_get(c->root, "notify"), n->text) == NULL)
+			diag_error(c->d, n, "unknown-notify",
+			    "add it under notify:", "there is no \"%.80s\" under notify:", n->text);
+}
+
+static void write_receivers(struct config *c)
+{
+	const struct yaml_node *map = yaml_get(c->root, "notify"), *n;
+
+	jw_key(&c->w, "notify");
+	jw_object(&c->w);
+	for (n = map != NULL && map->kind == YAML_MAP ? map->first : NULL; n != NULL; n = n->next)
+		if (n->kind == YAML_MAP && !n->bad)
+			write_receiver(c, n);
+	jw_end_object(&c->w);
+	check_receivers(c, "on_success");
+	check_receivers(c, "on_failure");
+	check_receivers(c, "on_exit");
 }
 
 /* ---- hooks ---- */
@@ -422,7 +482,7 @@ static void write_all(struct config *c)
 	write_hooks(c);
 	write_empty(c, "sources");
 	write_named_secrets(c);
-	write_empty(c, "notify");
+	write_receivers(c);
 	write_map(c, "pools");
 	write_map(c, "defaults");
 	jw_kstr(w, "on_term", node_text(root, "on_term", "leave"));

@@ -102,13 +102,11 @@ KEYS(SOURCE, "a source", "source",
     {.name = "type", .shape = K_NAME, .doc = "Which kind of the plugin, where it has several."},
     {.name = "connection", .shape = K_NAME, .doc = "A connection of this file."});
 static const struct key SOURCE_KEY = {.name = "source", .shape = K_OBJECT, .sub = &SOURCE};
-KEYS(NOTIFY, "a notification", "task",
-    {.name = "plugin", .shape = K_NAME, .required = true, .doc = "The plugin."},
+KEYS(NOTIFY, "a notification", "connection",
+    {.name = "plugin", .shape = K_NAME, .required = true, .doc = "The plugin: notify."},
     {.name = "kind",
-	.shape = K_CHOICE,
-	.choices = "webhook|slack|mail",
-	.doc = "The shape of the message."},
-    {.name = "url", .shape = K_SECRET, .doc = "Where it goes."});
+	.shape = K_NAME,
+	.doc = "Which kind of the plugin: webhook, slack or mail of notify."});
 static const struct key NOTIFY_KEY = {.name = "notification", .shape = K_OBJECT, .sub = &NOTIFY};
 static const struct key POOL_KEY = {.name = "pool", .shape = K_INT, RANGE(1, 1000000)};
 static const struct key CLASS_ELEM = {

@@ -5,8 +5,6 @@
 #include <string.h>
 
 const struct key_later KEYS_LATER[] = {
-    /* waits */
-    {"late_after", NULL, "leave it out"},
     /* events */
     {"triggers.*.source", NULL, "use a webhook that the other system calls"},
     {"triggers.*.absence", NULL, "leave it out"},
@@ -28,9 +26,6 @@ const struct key_later KEYS_LATER[] = {
     {"triggers.*.partitions", "batch", "leave it out: each partition starts its own run"},
     {"datasets.*.freshness", NULL, "leave it out"},
     /* runs */
-    {"on_success", NULL, "leave it out; a last step with when: all_success can do the work"},
-    {"on_failure", NULL, "leave it out; a last step with when: one_failed can do the work"},
-    {"on_exit", NULL, "leave it out; a last step with when: all_done can do the work"},
     {"steps.*.foreach.in.file", NULL, "write the list into the file"},
     {"steps.*.foreach.in.discover", NULL, "write the list into the file"},
     {"steps.*.renamed_from", NULL, "leave it out: the step begins with a state of its own"},
@@ -44,7 +39,6 @@ const struct key_later KEYS_LATER[] = {
     {"steps.*.load.checkpoint", NULL, "leave it out: the load publishes once, at its end"},
     /* sluice.yaml */
     {"sources", NULL, "use a webhook that the other system calls"},
-    {"notify", NULL, "leave it out"},
     {"http.tls", NULL, "listen on 127.0.0.1 and put a proxy with TLS in front"},
     {"hooks.*.touch", NULL, "leave it out; let a DAG with a webhook trigger publish the data set"},
     {"hooks.*.auth", NULL, "use standard-webhooks, hmac or bearer"},
@@ -53,9 +47,6 @@ const struct key_later KEYS_LATER[] = {
     {"hooks.*.scheme", "pubsub", "use standard-webhooks, hmac, bearer or none"},
     {"hooks.*.scheme", "s3", "use standard-webhooks, hmac, bearer or none"},
     {"hooks.*.scheme", "gcs", "use standard-webhooks, hmac, bearer or none"},
-    {"defaults.on_success", NULL, "leave it out"},
-    {"defaults.on_failure", NULL, "leave it out"},
-    {"defaults.on_exit", NULL, "leave it out"},
     {NULL, NULL, NULL},
 };
 

@@ -27,6 +27,7 @@ core_http_libsl_http_la_SOURCES = \
 	%D%/route_events.c \
 	%D%/route_info.c \
 	%D%/route_logs.c \
+	%D%/route_notify.c \
 	%D%/route_runs.c \
 	%D%/route_tokens.c \
 	%D%/serve.c \

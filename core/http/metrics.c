@@ -137,6 +137,30 @@ static void run_metrics(const struct view *v, struct metrics *m)
 	}
 }
 
+static void notify_family(const struct view *v, struct metrics *m, size_t offset)
+{
+	struct endpoint_rec e;
+	struct view_walk w;
+	struct slice value;
+
+	view_walk_init(&w, v, TABLE_ENDPOINT, NULL, 0, false);
+	while (view_walk_next(&w, &value) == 0 && endpoint_decode(value, &e, NULL) == 0) {
+		uint64_t n;
+		memcpy(&n, (const char *)&e + offset, sizeof(n));
+		metrics_value(m, "endpoint", e.name, (double)n);
+	}
+}
+
+static void notify_metrics(const struct view *v, struct metrics *m)
+{
+	metrics_gauge(m, "sluice_notify_waiting", "Messages that wait, by endpoint of notify.");
+	notify_family(v, m, offsetof(struct endpoint_rec, waiting));
+	metrics_counter(m, "sluice_notify_sent", "Messages that were taken.");
+	notify_family(v, m, offsetof(struct endpoint_rec, sent));
+	metrics_counter(m, "sluice_notify_given_up", "Messages that were given up.");
+	notify_family(v, m, offsetof(struct endpoint_rec, given_up));
+}
+
 void get_metrics(struct http_req *q)
 {
 	struct http *h = q->h;
@@ -150,6 +174,7 @@ void get_metrics(struct http_req *q)
 	m.open = strstr(accept, "application/openmetrics-text") != NULL;
 	reply_begin(h);
 	run_metrics(v, &m);
+	notify_metrics(v, &m);
 	route_view_end(q);
 	http_metrics(h, &m);
 	hook_metrics(h, &m);

@@ -104,6 +104,10 @@ void post_cursor(struct http_req *q);
 void get_audit(struct http_req *q);
 /* An audit record of what is done outside the store; the texts live for ever. */
 void route_note(struct http_req *q, const char *verb, const char *object, const char *detail);
+/* route_notify.c */
+void get_endpoints(struct http_req *q);
+void get_endpoint(struct http_req *q);
+void post_endpoint_test(struct http_req *q);
 /* route_logs.c */
 void get_log(struct http_req *q);
 /* route_backup.c */

@@ -64,6 +64,7 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/show_backfill.c \
 	%D%/show_dag.c \
 	%D%/show_next.c \
+	%D%/show_notify.c \
 	%D%/start.c \
 	%D%/table.c \
 	%D%/table.h \

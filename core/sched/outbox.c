@@ -170,6 +170,8 @@ static void put_step(struct tx *x, const struct step_rec *s, struct jw *w)
 	jw_object(w);
 	jw_kstr(w, "name", x->plan->steps[s->step].name);
 	jw_kstr(w, "item", s->item > 0 ? s->item_key : NULL);
+	if (s->item > 0)
+		jw_ki64(w, "item_no", s->item);
 	jw_kstr(w, "state", step_state_name(s->state));
 	jw_ki64(w, "attempt", s->attempt);
 	jw_kstr(w, "class", class_name(s->class_));

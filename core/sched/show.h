@@ -71,6 +71,10 @@ int list_audit(const struct view *v, const struct list_query *q, struct jw *out,
 int list_cursors(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
     struct err *err) CHECK_RESULT;
 int list_pools(const struct view *v, const struct conf *conf, struct jw *out) CHECK_RESULT;
+/* Endpoints of notify:, and those that left it while messages wait. */
+int list_endpoints(const struct view *v, const struct conf *conf, struct jw *out) CHECK_RESULT;
+int show_endpoint(
+    const struct view *v, const struct conf *conf, const char *name, struct jw *out) CHECK_RESULT;
 int list_tokens(const struct view *v, struct jw *out) CHECK_RESULT;
 
 #endif

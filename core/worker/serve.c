@@ -79,6 +79,12 @@ static int send_now(
 	return rc;
 }
 
+/* An attempt may come on the system lane: a message of the outbox is one. */
+static uint16_t answer_type(const struct serve *s)
+{
+	return s->head.type == FRAME_SYSTEM ? FRAME_SYSTEM_OUT : FRAME_OUT;
+}
+
 static int answer(
     struct serve *s, uint16_t type, uint32_t code, const struct str *payload, struct err *err)
 {
@@ -155,7 +161,7 @@ static int refuse(struct serve *s, const struct err *why, struct err *err)
 	jw_kstr(&w, "code", "HOST.JOB");
 	jw_kstr(&w, "message", why->text);
 	jw_end_object(&w);
-	rc = answer(s, FRAME_OUT, OUT_FAILED, &report, err);
+	rc = answer(s, answer_type(s), OUT_FAILED, &report, err);
 	str_done(&report);
 	return rc;
 }
@@ -198,13 +204,12 @@ static int end_attempt(struct serve *s, struct err *err)
 	s->at = NULL;
 	s->job = NULL;
 	point_output(s->own_err);
-	rc = answer(s, FRAME_OUT, code, &report, err);
+	rc = answer(s, answer_type(s), code, &report, err);
 	str_done(&report);
 	return rc;
 }
 
-static int run_system(
-    struct serve *s, const struct json *root, uint16_t type, int log_fd, struct err *err)
+static int run_system(struct serve *s, const struct json *root, int log_fd, struct err *err)
 {
 	struct str out;
 	int rc;
@@ -222,8 +227,7 @@ static int run_system(
 	rc = descend_kill(err);
 	point_output(s->own_err);
 	if (rc == 0)
-		rc = answer(
-		    s, type == FRAME_SYSTEM ? FRAME_SYSTEM_OUT : FRAME_OUT, OUT_OK, &out, err);
+		rc = answer(s, answer_type(s), OUT_OK, &out, err);
 	str_done(&out);
 	return rc;
 }
@@ -248,7 +252,7 @@ static int on_job(
 		return refuse(s, &why, err);
 	if (str_eq(json_get_str(root, "kind", "attempt"), "attempt"))
 		return begin_attempt(s, root, log_fd, err);
-	rc = run_system(s, root, head->type, log_fd, err);
+	rc = run_system(s, root, log_fd, err);
 	json_free(root);
 	return rc;
 }

@@ -45,3 +45,5 @@ TESTS += tests/sys/backfill.sh
 EXTRA_DIST += tests/sys/backfill.sh
 TESTS += tests/sys/scenario_processes.sh
 EXTRA_DIST += tests/sys/scenario_processes.sh
+TESTS += tests/sys/notify.sh
+EXTRA_DIST += tests/sys/notify.sh tests/sys/notify_receiver.py
