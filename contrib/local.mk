@@ -11,13 +11,13 @@ nodist_systemdunit_DATA = contrib/systemd/sluiced.service contrib/systemd/sluice
 EXTRA_DIST += contrib/systemd/sluiced.service.in contrib/systemd/sluiced.socket.in \
 	contrib/systemd/sluice-pool.socket.in contrib/systemd/sluice-pool@.service.in
 CLEANFILES += $(nodist_systemdunit_DATA)
-contrib/systemd/sluiced.service: contrib/systemd/sluiced.service.in
+contrib/systemd/sluiced.service: contrib/systemd/sluiced.service.in Makefile
 	$(AM_V_GEN)$(UNIT_EDIT)
-contrib/systemd/sluiced.socket: contrib/systemd/sluiced.socket.in
+contrib/systemd/sluiced.socket: contrib/systemd/sluiced.socket.in Makefile
 	$(AM_V_GEN)$(UNIT_EDIT)
-contrib/systemd/sluice-pool.socket: contrib/systemd/sluice-pool.socket.in
+contrib/systemd/sluice-pool.socket: contrib/systemd/sluice-pool.socket.in Makefile
 	$(AM_V_GEN)$(UNIT_EDIT)
-contrib/systemd/sluice-pool@.service: contrib/systemd/sluice-pool@.service.in
+contrib/systemd/sluice-pool@.service: contrib/systemd/sluice-pool@.service.in Makefile
 	$(AM_V_GEN)$(UNIT_EDIT)
 UNIT_EDIT = mkdir -p contrib/systemd && $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@libexecdir[@]|$(libexecdir)|g' \
 	-e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|/var/lib|$(localstatedir)/lib|g' \
@@ -36,3 +36,11 @@ contrib/completions/_sluice: core/cli/sluice
 	$(AM_V_GEN)mkdir -p contrib/completions && core/cli/sluice completion zsh >'$@'
 contrib/completions/sluice.fish: core/cli/sluice
 	$(AM_V_GEN)mkdir -p contrib/completions && core/cli/sluice completion fish >'$@'
+# ---- the Debian package ----
+EXTRA_DIST += contrib/deb contrib/debian/control.in contrib/debian/sluice.yaml contrib/debian/postinst contrib/debian/prerm \
+	contrib/debian/postrm
+deb:
+	$(BASH_PROG) $(srcdir)/contrib/deb
+deb-check:
+	$(BASH_PROG) $(srcdir)/contrib/deb --test
+.PHONY: deb deb-check

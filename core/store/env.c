@@ -167,7 +167,7 @@ static int folder_check(struct store *s, bool create, struct err *err)
 		    "cannot use the state folder %s", s->dir);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_CONFIG, "%s is not a folder", s->dir);
-	if (st.st_uid == geteuid() && (st.st_mode & 077) != 0 && chmod(s->dir, 0700) != 0)
+	if (st.st_uid == geteuid() && (st.st_mode & 066) != 0 && chmod(s->dir, 0700) != 0)
 		return err_errno(err, ERR_IO, errno, "cannot make %s private (mode 0700)", s->dir);
 	if (statfs(s->dir, &fs) != 0)
 		return err_errno(
