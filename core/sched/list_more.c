@@ -126,8 +126,10 @@ static int skip_to(struct view_walk *w, const char *after, struct err *err)
 			return 0;
 	}
 	return rc != ERR_NOT_FOUND ? rc
-				   : err_set(err, ERR_USAGE,
-					 "after: \"%.40s\" is not a `next` of this list", after);
+				   : err_set(err, ERR_NOT_FOUND,
+					 "after: \"%.40s\" is no `next` of this list any more: "
+					 "begin again without it",
+					 after);
 }
 
 int list_cursors(const struct view *v, const struct list_query *q, struct jw *out, char *ret_next,
@@ -145,6 +147,8 @@ int list_cursors(const struct view *v, const struct list_query *q, struct jw *ou
 	view_walk_init(&w, v, TABLE_CURSOR, prefix.b, prefix.n, false);
 	ret_next[0] = 0;
 	rc = skip_to(&w, q->after, err);
+	if (rc != 0)
+		return rc;
 	while (rc == 0 && left-- > 0) {
 		rc = view_walk_next(&w, &value);
 		if (rc == 0)
