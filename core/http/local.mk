@@ -42,7 +42,7 @@ core_http_libsl_http_la_LIBADD = $(HTTP_PARSER_LIBS) $(EVENT_LIBS) $(M_LIBS)
 BUILT_SOURCES += %D%/openapi_parts.inc
 CLEANFILES += %D%/openapi_parts.inc
 EXTRA_DIST += %D%/openapi_parts.json
-%D%/libsl_http_la-openapi.lo: %D%/openapi_parts.inc
+$(core_http_libsl_http_la_OBJECTS): %D%/openapi_parts.inc
 %D%/openapi_parts.inc: %D%/openapi_parts.json
 	$(AM_V_GEN)$(MKDIR_P) %D% && { echo 'static const char OPENAPI_PARTS[] ='; \
 	sed -e 's/^ *//' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&"/' '$(top_srcdir)/%D%/openapi_parts.json'; \
