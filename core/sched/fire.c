@@ -97,6 +97,9 @@ static int told_before(struct tx *x, const struct run_new *n, uint64_t *ret_run)
 	struct run_rec last;
 	int rc = flow_settle(x);
 
+	/* a run that another trigger started just now is not written before it is closed */
+	if (rc == 0)
+		rc = run_close(x);
 	if (rc == 0)
 		rc = run_newest(x, n, &last);
 	if (rc != 0)

@@ -94,6 +94,29 @@ Test(sched_rerun, downstream_each_once_none)
 	LEAK_CHECK();
 }
 
+/* Two triggers of one DAG follow the same data set: the second finds what the first made. */
+Test(sched_rerun, once_starts_a_dag_with_two_triggers_once)
+{
+	struct rig g;
+
+	rig_init(&g, 20);
+	rig_dag(&g, "p", "a", NULL, NULL);
+	rig_dag(&g, "two", "s",
+	    FOLLOWS("any", "{\"name\":\"lake/x\"}") ","
+						    "{\"name\":\"r2\",\"kind\":\"datasets\","
+						    "\"datasets\":{\"rule\":\"any\",\"n\":1,"
+						    "\"members\":[{\"name\":\"lake/x\"}]}}",
+	    "\"max_runs\":20");
+	rig_start(&g, "p");
+	rig_drain(&g);
+	cr_assert_eq(rerun(&g, 1, "a", "once", false), 0);
+	publish(&g, 1, "a", "lake/x");
+	cr_assert_geq(runs_of(&g, "two"), 1);
+	rig_drain(&g);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 /* What was published is a fact, however the run ends; the second rerun tells its own. */
 Test(sched_rerun, once_is_told_by_a_run_that_fails_or_is_cancelled_too)
 {
