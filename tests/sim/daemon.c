@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-#define DUE_BATCH 256
+#define DUE_BATCH                                                                                  \
+	100000 /* more than the daemon's 256: the model need not know where it stopped             \
+		*/
 #define AGAIN_US (5 * US_PER_S)
 #define BATCH_OPS 1024
 
@@ -104,10 +106,32 @@ void check_now(struct world *w)
 
 /* ---- a batch ---- */
 
+/* As the writer does: the clock was set, or this is the first batch. */
+static int clock_look(struct world *w, wall_us now)
+{
+	struct op op = {.kind = OP_CLOCK};
+	int64_t by = w->offset - w->clock_offset;
+	struct op_result r;
+	int rc;
+
+	if (w->clock_known && by < 100 * US_PER_MS && by > -100 * US_PER_MS)
+		return 0;
+	op.u.clock.boot[0] = 1;
+	op.u.clock.offset_us = w->offset;
+	if (mutant(MUTANT_CLOCK_WAITS))
+		op.u.clock.boot[0] = (uint8_t)++mutant_count; /* a boot that nobody knows */
+	rc = sched_apply(bed_view(w->bed), &w->env, &op, now, &r, &w->fx);
+	if (rc != 0)
+		return rc;
+	w->clock_offset = w->offset;
+	w->clock_known = true;
+	return 0;
+}
+
 static int batch_apply(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 {
 	const struct view *v = bed_view(w->bed);
-	int rc = 0;
+	int rc = clock_look(w, now);
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		ops[i]->fx_from = w->fx.n;
@@ -132,7 +156,9 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 
 	if (bed_begin(w->bed) != 0)
 		fail(w, "the store cannot be read");
+	model_clock(w, w->clock_offset);
 	for (size_t i = 0; i < n && !w->failed; i++) {
+		VEC_CLEAR(&w->fresh);
 		from = ops[i]->fx_to;
 		if (ops[i]->result.rc != 0)
 			w->fig->refused++;
@@ -167,6 +193,8 @@ static void crash_after(struct world *w, struct sim_op **ops, size_t n)
 static int batch_run(struct world *w, struct sim_op **ops, size_t n)
 {
 	struct sched_env saved = w->env;
+	int64_t offset = w->clock_offset;
+	bool known = w->clock_known;
 	wall_us now = wall(w);
 	bool crash = fault_now(w, FAULT_CRASH_IN), before = one_in(&w->chance, 2);
 	int rc;
@@ -182,6 +210,8 @@ static int batch_run(struct world *w, struct sim_op **ops, size_t n)
 			note(w, "kept");
 		bed_abort(w->bed);
 		w->env = saved;
+		w->clock_offset = offset;
+		w->clock_known = known;
 		return rc;
 	}
 	if (crash && before) {
@@ -352,6 +382,7 @@ void daemon_start(struct world *w)
 	w->up = true;
 	w->up_since = w->mono;
 	w->env = fresh;
+	w->clock_known = false;
 	w->fig->starts++;
 	for (uint32_t i = 0; i < SIM_POOLS; i++) {
 		struct sim_pool *p = &w->pool[i];

@@ -35,6 +35,7 @@ static const uint32_t rates[FAULT_N][2] = {
     [FAULT_HANG] = {20, 300},
     [FAULT_STALE] = {2, 20},
     [FAULT_REPEAT] = {3, 20},
+    [FAULT_CLOCK] = {30, 600}, /* and by the clock */
 };
 
 const char *fault_name(enum fault f)
@@ -59,7 +60,7 @@ void faults_draw(struct world *w)
 
 		w->fault_on[f] = one_in(c, 2);
 		w->rate[f] = (uint32_t)spread(c, rates[f][0], rates[f][1]);
-		if (rates[f][1] > 0 || !w->fault_on[f])
+		if ((rates[f][1] > 0 && f != FAULT_CLOCK) || !w->fault_on[f])
 			continue;
 		if (f == FAULT_PLANS || f == FAULT_CLOCK)
 			n = 1 + n / 4;

@@ -98,6 +98,9 @@ static void on_event(struct world *w, const struct event *e)
 	case EV_CALM:
 		calm_down(w);
 		break;
+	case EV_LAST:
+		last_plans(w);
+		break;
 	default:
 		on_pool_event(w, e);
 	}
@@ -191,6 +194,8 @@ static void world_free(struct world *w)
 	VEC_DONE(&w->counters);
 	VEC_DONE(&w->msteps);
 	VEC_DONE(&w->runs);
+	VEC_DONE(&w->fresh);
+	model_free(w);
 	mem_free(w->heap);
 }
 
@@ -261,10 +266,11 @@ static void print_figures(const struct figures *f, double took)
 			    (unsigned long long)f->faults[i]);
 	}
 	printf("\nsim: missed %llu, extra %llu; maximum lateness of a tick %.3f s with the daemon "
-	       "there, %.3f s after it was away or the clock was set; of a start behind limits and "
-	       "pauses %.0f s\n",
+	       "there, %.3f s after it was away or the clock was set (%llu made up for later); of "
+	       "a start "
+	       "behind limits and pauses %.0f s\n",
 	    (unsigned long long)f->missed, (unsigned long long)f->extra, seconds(f->late_up_us),
-	    seconds(f->late_down_us), seconds(f->late_start_us));
+	    seconds(f->late_down_us), (unsigned long long)f->made_up, seconds(f->late_start_us));
 	printf("sim: %.1f virtual years in %.1f s\n", f->years, took);
 }
 

@@ -46,6 +46,13 @@ static void run_new(struct world *w, uint64_t no)
 		return;
 	}
 	m->there = true;
+	if (r.trigger <= TRIGGER_EVERY && w->failed == false) {
+		struct fresh *f = VEC_PUSH(&w->fresh);
+
+		*f = (struct fresh){.no = no, .logical = r.logical_time};
+		str_copy(f->trigger, sizeof(f->trigger), r.trigger_name);
+		f->dag = (uint32_t)(r.dag[1] - '0');
+	}
 	note(w, "run %llu is %s of %s, revision %u", (unsigned long long)no, r.key, r.dag,
 	    r.revision);
 	m->state = RUN_QUEUED;
@@ -142,7 +149,7 @@ static bool in_list(const struct sim_op *o, const struct mstep *m)
 }
 
 /* Steps of an instance that ran before the operation: what it made of them. */
-static void judged(struct world *w, const struct sim_op *o, uint64_t instance, wall_us now)
+static void judged(struct world *w, const struct sim_op *o, uint64_t instance)
 {
 	bool lost = o->op.kind == OP_POOL_GONE && !o->op.u.pool_gone.clean;
 
@@ -160,7 +167,7 @@ static void judged(struct world *w, const struct sim_op *o, uint64_t instance, w
 		else if (o->op.kind == OP_POOL_UP && in_list(o, m))
 			fail(w, "END took a step away that it listed");
 		else if (lost)
-			mirror_judged(w, m, CLASS_LOST, 0, now, (enum step_state)f->state);
+			mirror_judged(w, m, CLASS_LOST, 0, (enum step_state)f->state);
 		else if (f->state != STEP_READY && f->state != STEP_CANCELLED)
 			fail(w, "what never began became %s",
 			    step_state_name((enum step_state)f->state));
@@ -221,7 +228,7 @@ static void timed_out(struct world *w, const struct sim_op *o)
 	}
 }
 
-static void before(struct world *w, const struct sim_op *o, wall_us now)
+static void before(struct world *w, const struct sim_op *o)
 {
 	if (o->op.kind == OP_POOL_UP && o->result.rc != 0)
 		fail(w, "an instance was refused: %s", o->result.err.text);
@@ -234,18 +241,18 @@ static void before(struct world *w, const struct sim_op *o, wall_us now)
 	else if (o->op.kind == OP_MARK && mirror_run(w, o->op.u.mark.run) != NULL)
 		mirror_run(w, o->op.u.mark.run)->marked = true;
 	else if (o->op.kind == OP_OUTCOME)
-		mirror_outcome(w, o, now);
+		mirror_outcome(w, o);
 	else if (o->op.kind == OP_POOL_UP)
-		judged(w, o, o->op.u.pool_up.instance, now);
+		judged(w, o, o->op.u.pool_up.instance);
 	else if (o->op.kind == OP_POOL_GONE)
-		judged(w, o, o->op.u.pool_gone.instance, now);
+		judged(w, o, o->op.u.pool_gone.instance);
 }
 
 void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 {
 	if (o->result.rc != 0 && o->fx_to != o->fx_from)
 		fail(w, "a refused operation %d has effects", (int)o->op.kind);
-	before(w, o, now);
+	before(w, o);
 	/* runs that these start have the new limits already */
 	if ((o->op.kind == OP_PLANS || o->op.kind == OP_PAUSE) && o->result.rc == 0)
 		model_op(w, o, now);

@@ -80,10 +80,10 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 	if (step_state_ended(m->state) && f->state == STEP_WAITING)
 		reopened(m);
 	if (m->state == STEP_RETRYING && f->state == STEP_READY && m->not_before != TIME_NONE &&
-	    wall(w) < m->not_before)
+	    w->mono < m->not_before)
 		fail(w, "step %llu/%u/%u is tried again %lld ms too early",
 		    (unsigned long long)f->step.run, f->step.step, f->step.item,
-		    (long long)((m->not_before - wall(w)) / US_PER_MS));
+		    (long long)((m->not_before - w->mono) / US_PER_MS));
 	if (group && m->state == STEP_RUNNING && !r->marked)
 		group_ended(w, m, r, (enum step_state)f->state);
 	if (!group && m->state == STEP_RUNNING)
@@ -233,7 +233,7 @@ static int64_t delay_of(const struct spec_step *p, uint32_t n)
 
 /* What an attempt's end makes of its step, by rule 22 and the step's retry rule. */
 void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,
-    wall_us now, enum step_state became)
+    enum step_state became)
 {
 	const struct mrun *r = mirror_run(w, m->ref.run);
 	const struct spec_step *p = plan_of(r, &m->ref);
@@ -261,7 +261,7 @@ void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t 
 	if (may && delay > 1 && became == STEP_READY && !r->cancelled)
 		fail(w, "step %llu/%u/%u is tried again at once, its delay is %lld ms",
 		    (unsigned long long)m->ref.run, m->ref.step, m->ref.item, (long long)delay);
-	m->not_before = may && delay > 1 ? now + (delay - 1) * US_PER_MS : TIME_NONE;
+	m->not_before = may && delay > 200 ? w->mono + (delay - 200) * US_PER_MS : TIME_NONE;
 	if (r->cancelled ? became != STEP_CANCELLED
 	    : may	 ? became != STEP_READY && became != STEP_RETRYING
 			 : became != STEP_FAILED)
@@ -270,7 +270,7 @@ void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t 
 		    m->used, m->lost, step_state_name(became));
 }
 
-void mirror_outcome(struct world *w, const struct sim_op *o, wall_us now)
+void mirror_outcome(struct world *w, const struct sim_op *o)
 {
 	struct step_ref ref = o->op.u.outcome.step;
 	struct mstep *m = mirror_step(w, &ref);
@@ -295,7 +295,7 @@ void mirror_outcome(struct world *w, const struct sim_op *o, wall_us now)
 		fail(w, "the outcome of the current attempt changed nothing");
 	if (!counts || w->failed)
 		return;
-	mirror_judged(w, m, o->class_, o->retry_after_ms, now, (enum step_state)moved->state);
+	mirror_judged(w, m, o->class_, o->retry_after_ms, (enum step_state)moved->state);
 	if (o->publishes >= 0 && !w->failed)
 		model_published(
 		    w, o->publishes, o->partition, o->changed, !mirror_run(w, ref.run)->quiet);

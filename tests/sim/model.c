@@ -1,6 +1,7 @@
 /* model.c: the runs that there must be, by identity: for each schedule every instant that counts,
  * in the manner of Jepsen's checker for Chronos; the rest in model_start.c. At the end the store
  * must hold exactly these: missed 0, extra 0. */
+#include "core/sched/tx.h"
 #include "core/time/calendar.h"
 #include "tests/sim/sim.h"
 
@@ -64,27 +65,47 @@ int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret)
 {
 	if (t->kind == TRIGGER_CRON)
 		return real_cron_next(&t->cron, t->zone, after, t->gap, t->overlap, ret);
+	*ret = t->at;
+	if (t->kind == TRIGGER_AT)
+		return t->at > after ? 0 : ERR_NOT_FOUND;
 	*ret = (after / t->each_us + 1) * t->each_us;
 	return 0;
 }
 
 static bool timed(const struct spec_trigger *t)
 {
-	return t->kind == TRIGGER_CRON || t->kind == TRIGGER_EVERY;
+	return t->kind == TRIGGER_CRON || t->kind == TRIGGER_EVERY || t->kind == TRIGGER_AT;
 }
 
-static void schedules(struct world *w, uint32_t d, bool on, wall_us now)
+/* The instant and its jitter, which is the scheduler's own choice. */
+static wall_us start_of(const struct spec *s, const struct spec_trigger *t, wall_us at)
 {
-	for (int i = 0; i < SIM_TRIGGERS; i++) {
-		w->dag[d].schedule[i].armed = on;
-		w->dag[d].schedule[i].cursor = now;
-		w->dag[d].schedule[i].since = w->mono;
-	}
+	struct plan_trigger p = {.kind = t->kind,
+	    .cron = t->expr,
+	    .zone = t->zone_name,
+	    .gap = t->gap_name,
+	    .overlap = t->overlap_name,
+	    .each_us = t->each_us,
+	    .at_us = t->at,
+	    .from_us = TIME_NONE,
+	    .jitter_us = t->jitter_us};
+
+	str_copy(p.name, sizeof(p.name), t->name);
+	return t->jitter_us == 0 ? at : trigger_start(s->name, &p, at);
+}
+
+static void sched_new(struct world *w, struct sched *s, wall_us now)
+{
+	s->cursor = now;
+	s->since = w->mono;
+	VEC_CLEAR(&s->missed);
+	VEC_CLEAR(&s->open);
+	s->gaps = 0;
 }
 
 /* How late it is; a second is too late where the daemon was there all the time, its store could be
  * written and nobody set the clock. */
-static void late(struct world *w, const struct schedule *s, wall_us at, wall_us now)
+static void late(struct world *w, const struct sched *s, wall_us at, wall_us now)
 {
 	mono_us due = at - w->offset;
 	int64_t late_us = now - at;
@@ -102,75 +123,311 @@ static void late(struct world *w, const struct schedule *s, wall_us at, wall_us 
 		    (long long)(late_us / US_PER_MS));
 }
 
-static void due(struct world *w, const struct spec *s, uint32_t i, wall_us now)
+static void tick(struct world *w, const struct spec *s, uint32_t i, wall_us instant, wall_us now)
 {
 	const struct spec_trigger *t = &s->triggers[i];
-	struct schedule *at = &w->dag[s->dag].schedule[i];
-	wall_us instant = at->cursor, oldest = now - GRACE_US - 1;
 	char name[160];
 
-	if (instant < oldest)
-		instant = oldest;
-	while (model_next(t, instant, &instant) == 0 && instant <= now) {
-		model_time_name(s, t, instant, name, sizeof(name));
-		model_want(w, name, instant);
-		w->fig->ticks++;
-		late(w, at, instant, now);
-	}
-	if (at->cursor < now)
-		at->cursor = now;
+	model_time_name(s, t, instant, name, sizeof(name));
+	model_want(w, name, instant);
+	w->fig->ticks++;
+	late(w, &w->dag[s->dag].sched[i], start_of(s, t, instant), now);
 }
 
-static void all_due(struct world *w, wall_us now)
+static bool is_within(const struct spec_trigger *t, wall_us instant, wall_us now)
+{
+	return t->within_ms < 0 || now - instant <= t->within_ms * US_PER_MS;
+}
+
+/* Every instant since the last decided one: in time, or missed and then what catchup says of it.
+ * grace -1: all are missed. */
+static void decide(struct world *w, const struct spec *s, uint32_t i, wall_us now, int64_t grace)
+{
+	const struct spec_trigger *t = &s->triggers[i];
+	struct sched *at = &w->dag[s->dag].sched[i];
+	wall_us instant = at->cursor, oldest = now - 2 * GRACE_US - t->jitter_us;
+	wall_us newest = TIME_NONE;
+	bool in_time = false, added = false;
+
+	if (t->keep_missed != CATCHUP_NONE && t->within_ms >= 0)
+		oldest -= t->within_ms * US_PER_MS;
+	if (instant < oldest && (t->keep_missed == CATCHUP_NONE || t->within_ms >= 0))
+		instant = oldest;
+	while (model_next(t, instant, &instant) == 0 && instant <= now) {
+		wall_us starts = start_of(s, t, instant);
+
+		if (starts > now)
+			break;
+		at->cursor = instant;
+		if (now - starts <= grace) {
+			tick(w, s, i, instant, now);
+			in_time = true;
+			continue;
+		}
+		newest = instant;
+		if (t->keep_missed == CATCHUP_ALL && is_within(t, instant, now)) {
+			VEC_ADD(&at->missed, instant);
+			added = true;
+		}
+	}
+	at->gaps += added;
+	at->former = at->missed.n > 0 ? at->missed.v[0] : TIME_NONE;
+	if (t->keep_missed != CATCHUP_LATEST)
+		return;
+	if (in_time || (newest != TIME_NONE && is_within(t, newest, now)))
+		VEC_CLEAR(&at->missed);
+	if (newest != TIME_NONE)
+		note(w, "missed: %s/%s", s->name, t->name);
+	if (!in_time && newest != TIME_NONE && is_within(t, newest, now))
+		VEC_ADD(&at->missed, newest);
+}
+
+static void missed_drop(struct sched *at, size_t first, size_t n)
+{
+	for (size_t k = first; k + n < at->missed.n; k++)
+		at->missed.v[k] = at->missed.v[k + n];
+	at->missed.n -= n;
+	if (at->missed.n == 0)
+		at->gaps = 0;
+}
+
+/* The clock was set back: what lies ahead of it is not decided any more. */
+static void cut(struct world *w, wall_us now)
 {
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
-		const struct spec *s = w->dag[d].spec;
+		for (int i = 0; i < SIM_TRIGGERS; i++) {
+			struct sched *at = &w->dag[d].sched[i];
+
+			if (at->cursor > now)
+				at->cursor = now;
+			for (size_t k = at->missed.n; k > 0; k--) {
+				if (at->missed.v[k - 1] > now)
+					missed_drop(at, k - 1, 1);
+			}
+		}
+	}
+	w->set_back = false;
+}
+
+void model_clock(struct world *w, int64_t offset)
+{
+	if (w->stored_offset != 0 && offset < w->stored_offset)
+		w->set_back = true;
+	w->stored_offset = offset;
+}
+
+/* ---- what is made up for ---- */
+
+static bool has_run(struct world *w, const struct spec *s, uint32_t i, wall_us instant)
+{
+	char name[160];
+
+	model_time_name(s, &s->triggers[i], instant, name, sizeof(name));
+	return map_find(&w->target_of, text_hash(name)) != UINT32_MAX;
+}
+
+static uint32_t still_open(struct world *w, const struct sched *at)
+{
+	uint32_t n = 0;
+
+	for (size_t k = 0; k < at->open.n; k++) {
+		const struct mrun *r = mirror_run(w, at->open.v[k]);
+
+		n += r != NULL && !run_state_ended(r->state);
+	}
+	return n;
+}
+
+static void made_up(struct world *w, const struct fresh *f, const struct spec *s, uint32_t i)
+{
+	struct sched *at = &w->dag[f->dag].sched[i];
+	size_t k = 0;
+	char name[160];
+
+	while (k < at->missed.n && at->missed.v[k] != f->logical)
+		k++;
+	/* What still waited when a newer one is found may start first, in the same operation. */
+	if (k == at->missed.n && at->gaps < 8 && at->former != f->logical)
+		return; /* told as extra at the end */
+	for (size_t n = 0; k < at->missed.n && n < k; n++) {
+		if (!has_run(w, s, i, at->missed.v[n]))
+			fail(w, "run %llu makes up for an instant before an older one",
+			    (unsigned long long)f->no);
+	}
+	if (model_paused(w, f->dag))
+		fail(w, "run %llu makes up for an instant while %s is paused",
+		    (unsigned long long)f->no, s->name);
+	if (k < at->missed.n)
+		missed_drop(at, 0, k + 1);
+	if (still_open(w, at) >= s->triggers[i].at_once)
+		fail(w, "more than %u missed instants of %s are made up for at once",
+		    s->triggers[i].at_once, s->name);
+	VEC_ADD(&at->open, f->no);
+	model_time_name(s, &s->triggers[i], f->logical, name, sizeof(name));
+	model_want(w, name, TIME_NONE);
+	w->fig->ticks++;
+	w->fig->made_up++;
+}
+
+static void all_made_up(struct world *w)
+{
+	for (size_t n = 0; n < w->fresh.n && !w->failed; n++) {
+		const struct fresh *f = &w->fresh.v[n];
+		const struct spec *s = w->dag[f->dag].spec;
 
 		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
-			if (timed(&s->triggers[i]) && w->dag[d].schedule[i].armed)
-				due(w, s, i, now);
+			if (strcmp(s->triggers[i].name, f->trigger) == 0 &&
+			    !has_run(w, s, i, f->logical))
+				made_up(w, f, s, i);
 		}
 	}
 }
 
+size_t model_waiting(struct world *w)
+{
+	size_t n = 0;
+
+	for (uint32_t d = 0; d < SIM_DAGS; d++) {
+		const struct spec *s = w->dag[d].spec;
+
+		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
+			const struct sched *at = &w->dag[d].sched[i];
+
+			for (size_t k = 0; k < at->missed.n; k++)
+				n += !has_run(w, s, i, at->missed.v[k]);
+		}
+	}
+	return n;
+}
+
+void model_free(struct world *w)
+{
+	for (uint32_t d = 0; d < SIM_DAGS; d++) {
+		for (int i = 0; i < SIM_TRIGGERS; i++) {
+			VEC_DONE(&w->dag[d].sched[i].missed);
+			VEC_DONE(&w->dag[d].sched[i].open);
+		}
+	}
+}
+
+static void all_due(struct world *w, wall_us now)
+{
+	if (w->set_back)
+		cut(w, now);
+	for (uint32_t d = 0; d < SIM_DAGS; d++) {
+		const struct spec *s = w->dag[d].spec;
+
+		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
+			if (timed(&s->triggers[i]) && w->dag[d].sched[i].armed)
+				decide(w, s, i, now, GRACE_US);
+		}
+	}
+	all_made_up(w);
+}
+
 /* ---- files, pause ---- */
+
+static bool same_times(const struct spec_trigger *a, const struct spec_trigger *b)
+{
+	if (a->kind != b->kind || strcmp(a->name, b->name) != 0)
+		return false;
+	if (a->kind != TRIGGER_CRON)
+		return a->each_us == b->each_us && a->at == b->at;
+	return str_eq(a->expr, b->expr) && str_eq(a->zone_name, b->zone_name) && a->gap == b->gap &&
+	       a->overlap == b->overlap;
+}
+
+/* The new rule also holds for what waits. */
+static void trim(const struct spec_trigger *t, struct sched *at)
+{
+	if (t->keep_missed == CATCHUP_NONE)
+		missed_drop(at, 0, at->missed.n);
+	else if (t->keep_missed == CATCHUP_LATEST && at->missed.n > 1)
+		missed_drop(at, 0, at->missed.n - 1);
+}
+
+/* Schedules that go on keep their place; others begin now. */
+static void carry_over(struct world *w, struct mdag *d, const struct spec *to, wall_us now)
+{
+	struct sched was[SIM_TRIGGERS];
+	bool used[SIM_TRIGGERS] = {false};
+
+	memcpy(was, d->sched, sizeof(was));
+	memset(d->sched, 0, sizeof(d->sched));
+	for (uint32_t i = 0; i < to->n_triggers; i++) {
+		const struct spec *from = d->spec;
+		struct sched *at = &d->sched[i];
+
+		sched_new(w, at, now);
+		for (uint32_t k = 0; from != NULL && k < from->n_triggers; k++) {
+			if (!timed(&from->triggers[k]) || used[k] ||
+			    !same_times(&from->triggers[k], &to->triggers[i]))
+				continue;
+			*at = was[k];
+			used[k] = true;
+			trim(&to->triggers[i], at);
+		}
+		at->armed = !model_paused(w, to->dag);
+		at->since = w->mono;
+	}
+	for (int k = 0; k < SIM_TRIGGERS; k++) {
+		if (used[k])
+			continue;
+		VEC_DONE(&was[k].missed);
+		VEC_DONE(&was[k].open);
+	}
+}
 
 static void plans(struct world *w, const struct sim_op *o, wall_us now)
 {
 	for (size_t i = 0; i < o->op.u.plans.n_files; i++) {
 		const struct op_file *f = &o->op.u.plans.files[i];
-		uint32_t d = o->specs[i]->dag;
-		struct mdag *at = &w->dag[d];
+		struct mdag *at = &w->dag[o->specs[i]->dag];
 
-		if (f->gone) {
+		if (f->gone && at->spec != NULL) {
 			at->spec = NULL;
-			schedules(w, d, false, now);
+			for (int k = 0; k < SIM_TRIGGERS; k++)
+				sched_new(w, &at->sched[k], now);
 			memset(at->join, 0, sizeof(at->join));
-			continue;
 		}
-		if (f->plan == NULL || at->spec == o->specs[i])
+		if (f->gone || f->plan == NULL || at->spec == o->specs[i])
 			continue;
+		carry_over(w, at, o->specs[i], now);
 		at->there = true;
 		at->spec = o->specs[i];
 		memset(at->join, 0, sizeof(at->join));
-		schedules(w, d, !model_paused(w, d), now);
+	}
+}
+
+static void pause_one(struct world *w, uint32_t d, wall_us now)
+{
+	const struct spec *s = w->dag[d].spec;
+
+	for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
+		struct sched *at = &w->dag[d].sched[i];
+
+		if (!timed(&s->triggers[i]))
+			continue;
+		if (!model_paused(w, d) && !at->armed) {
+			decide(w, s, i, now, -1);
+			at->since = w->mono;
+		}
+		at->armed = !model_paused(w, d);
 	}
 }
 
 static void pause(struct world *w, const struct sim_op *o, wall_us now)
 {
-	bool on = o->op.u.pause.on, changed;
+	bool on = o->op.u.pause.on;
 
+	if (o->op.u.pause.dag == NULL)
+		w->paused_all = on;
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
-		if (o->op.u.pause.dag != NULL && (d != o->arg || w->dag[d].paused == on))
+		if (o->op.u.pause.dag != NULL && d != o->arg)
 			continue;
 		if (o->op.u.pause.dag != NULL)
 			w->dag[d].paused = on;
-		else
-			w->paused_all = on;
-		changed = !model_paused(w, d);
-		if (w->dag[d].spec != NULL)
-			schedules(w, d, changed, now);
+		pause_one(w, d, now);
 	}
 }
 

@@ -92,7 +92,7 @@ static const struct spec_trigger *only_time_trigger(const struct spec *s)
 	int n = 0;
 
 	for (uint32_t i = 0; i < s->n_triggers; i++) {
-		if (s->triggers[i].kind != TRIGGER_CRON && s->triggers[i].kind != TRIGGER_EVERY)
+		if (s->triggers[i].kind > TRIGGER_EVERY)
 			continue;
 		found = &s->triggers[i];
 		n++;

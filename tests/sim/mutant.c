@@ -2,7 +2,7 @@
  * plays them; those inside the scheduler are put around its functions by the linker (--wrap), so
  * that its sources hold nothing for them. */
 #include "core/sched/retry.h"
-#include "core/sched/tx.h"
+#include "core/sched/schedule.h"
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -35,6 +35,7 @@ static bool nth(enum mutant m, uint64_t n)
 }
 
 #define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
+WRAP(catchup_judge);
 WRAP(cron_next);
 WRAP(dag_is_paused);
 WRAP(dataset_fire);
@@ -47,6 +48,7 @@ WRAP(resource_fits);
 WRAP(retry_decide);
 WRAP(run_cancel);
 WRAP(run_insert);
+WRAP(schedule_load);
 WRAP(slots_change);
 
 int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after, enum cron_gap gap,
@@ -61,6 +63,39 @@ int __wrap_cron_next(const struct cron *cron, const struct tz *zone, wall_us aft
 	if (mutant(MUTANT_DST_DOUBLED))
 		overlap = CRON_BOTH;
 	return __real_cron_next(cron, zone, after, gap, overlap, ret_at);
+}
+
+int __wrap_catchup_judge(struct tx *x, struct schedule *c, int64_t grace_us)
+{
+	int64_t hour = INT64_C(3600) * US_PER_S;
+	struct plan_trigger less = *c->t;
+	const struct plan_trigger *t = c->t;
+	int rc;
+
+	if (mutant(MUTANT_TICK_LATE) && grace_us > 0)
+		grace_us = US_PER_S;
+	if (mutant(MUTANT_MISSED_TWICE))
+		c->s.upto -= 24 * hour;
+	if (mutant(MUTANT_WITHIN_LESS) && less.catchup_within_ms > hour / US_PER_MS) {
+		less.catchup_within_ms -= hour / US_PER_MS;
+		c->t = &less;
+	}
+	rc = __real_catchup_judge(x, c, grace_us);
+	c->t = t;
+	return rc;
+}
+
+int __wrap_schedule_load(struct tx *x, uint32_t dag_no, const char *trigger, struct schedule *ret)
+{
+	static struct plan_trigger more;
+	int rc = __real_schedule_load(x, dag_no, trigger, ret);
+
+	if (rc == 0 && mutant(MUTANT_AT_ONCE_MORE)) {
+		more = *ret->t;
+		more.catchup_at_once++;
+		ret->t = &more;
+	}
+	return rc;
 }
 
 bool __wrap_dag_is_paused(const struct view *v, const struct dag_rec *r)
@@ -97,15 +132,6 @@ int __wrap_op_due(struct tx *x, const struct op *op)
 	uint32_t random = (uint32_t)(x->now % 997);
 	int rc;
 
-	if (mutant(MUTANT_TICK_LATE)) {
-		wall_us now = x->now;
-
-		/* as if it were later: what is more than 1 s late is past the grace */
-		x->now += INT64_C(59) * US_PER_S;
-		rc = __real_op_due(x, op);
-		x->now = now;
-		return rc;
-	}
 	if (mutant(MUTANT_TICK_DROPPED) && random < 25) {
 		wall_us now = x->now;
 

@@ -97,7 +97,7 @@ static wall_us some_instant(struct world *w, const struct spec *s)
 	int n = 0;
 
 	for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
-		if (s->triggers[i].kind == TRIGGER_CRON || s->triggers[i].kind == TRIGGER_EVERY) {
+		if (s->triggers[i].kind <= TRIGGER_EVERY) {
 			t = &s->triggers[i];
 			n++;
 		}
@@ -156,7 +156,7 @@ static void rerun(struct world *w)
 
 	o->op.u.rerun.run = some_run(w);
 	o->op.u.rerun.failed = one_in(c, 2);
-	o->op.u.rerun.downstream = one_in(c, 4) ? "none" : one_in(c, 2) ? "each" : NULL;
+	o->op.u.rerun.downstream = one_in(c, 4) ? "none" : "each";
 	if (!o->op.u.rerun.failed && one_in(c, 2)) {
 		snprintf(o->text[0], sizeof(o->text[0]), one_in(c, 4) ? "s%u[2]" : "s%u",
 		    roll(c, SIM_STEPS));
@@ -257,27 +257,44 @@ void person_fault(struct world *w, enum fault f)
 	}
 }
 
-/* The end of faults: the clock is right, nothing is paused, no schedule or hook starts anything
- * more. What is queued and running must now come to its end. */
+/* The end of faults: the clock is right, nothing is paused, there is room. What was missed must now
+ * be made up for. */
 void calm_down(struct world *w)
 {
-	struct sim_op *o;
-
+	w->calm = true;
 	if (!w->up) {
-		w->calm = true;
 		later(w, US_PER_S, EV_CALM, 0, 0, 0, NULL);
 		return;
 	}
-	w->calm = true;
 	if (wall(w) < w->wall_max)
 		clock_step(w, w->wall_max - wall(w));
+	for (size_t i = 0; i < w->live.n; i++) {
+		if (w->live.v[i]->ends_at == INT64_MAX)
+			cancel(w, w->live.v[i]->step.run);
+	}
+	w->conf.workers = 16;
+	submit(w, op_new(OP_CONF));
+	pause(w, -1, false);
+	for (int d = 0; d < SIM_DAGS; d++)
+		pause(w, d, false);
+	later(w, 60 * US_PER_S, EV_LAST, 0, 0, 0, NULL);
+}
+
+/* Then no schedule or hook starts anything more, and what is queued and running must end. */
+void last_plans(struct world *w)
+{
+	struct sim_op *o;
+
+	if (model_waiting(w) > 0 && w->calm_looks++ < 200) {
+		later(w, w->horizon / 200, EV_LAST, 0, 0, 0, NULL);
+		return;
+	}
+	if (model_waiting(w) > 0)
+		fail(w, "%zu missed instants are not made up for", model_waiting(w));
 	o = op_new(OP_PLANS);
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
 		if (w->dag[d].spec != NULL)
 			(void)file_add(o, spec_again(w, w->dag[d].spec, false));
 	}
 	submit(w, o);
-	pause(w, -1, false);
-	for (int d = 0; d < SIM_DAGS; d++)
-		pause(w, d, false);
 }

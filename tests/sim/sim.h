@@ -51,7 +51,10 @@ struct spec_trigger {
 	const struct tz *zone;
 	enum cron_gap gap;
 	enum cron_overlap overlap;
-	int64_t each_us;
+	int64_t each_us, jitter_us, within_ms;
+	wall_us at;
+	enum catchup_keep keep_missed;
+	uint32_t at_once;
 	int offset;
 	uint32_t hook;
 	bool keyed, rerun, keep;
@@ -112,7 +115,11 @@ const char *fault_name(enum fault f);
 /* ---- planted bugs ---- */
 #define MUTANT_LIST(X)                                                                             \
 	X(TICK_DROPPED, "tick-dropped", "a tick in forty is taken from the store and forgotten")   \
-	X(TICK_LATE, "within-off-by-one", "a tick counts only if it is at most 1 s late")          \
+	X(TICK_LATE, "grace-forgotten", "a tick counts only if it is at most 1 s late")            \
+	X(WITHIN_LESS, "within-off-by-one", "catchup leaves out what is 1 h inside of within")     \
+	X(MISSED_TWICE, "catchup-from-before", "what was missed is judged from a day before")      \
+	X(AT_ONCE_MORE, "at-once-off-by-one", "one more missed instant is made up for at once")    \
+	X(CLOCK_WAITS, "waits-follow-the-clock", "a step of the clock does not move what waits")   \
 	X(DST_DOUBLED, "dst-pass-doubled", "both passes of a repeated hour count")                 \
 	X(RUN_TWICE, "identity-ignored", "a cause that was seen makes the next revision")          \
 	X(REVISION_LOST, "revision-lost", "a deliberate repeat finds the old run")                 \
@@ -161,7 +168,7 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 /* ---- figures ---- */
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
-	uint64_t refused, checks, stale, missed, extra, starts;
+	uint64_t refused, checks, stale, missed, extra, starts, made_up;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -243,7 +250,8 @@ enum event_kind {
 	EV_FAULT,
 	EV_PERSON,
 	EV_CLOCK_BACK,
-	EV_CALM
+	EV_CALM,
+	EV_LAST
 };
 struct event {
 	mono_us at;
@@ -276,8 +284,8 @@ struct mstep { /* one step, item or group */
 	enum step_state state;
 	uint64_t token, instance;
 	uint32_t used, lost;
-	bool forbidden; /* its last failure permits no retry */
-	wall_us not_before;
+	bool forbidden;	    /* its last failure permits no retry */
+	mono_us not_before; /* waits are lengths of time, whatever the clock does */
 	uint32_t generation;
 	uint64_t fence; /* the sink's */
 	uint32_t ledger_gen;
@@ -297,10 +305,20 @@ struct target { /* a run that must be there */
 	wall_us due; /* TIME_NONE: not of time */
 	bool seen, prior;
 };
-struct schedule {
+struct sched {
 	bool armed;
-	wall_us cursor; /* instants up to here are accounted for */
-	mono_us since;	/* watched without a break since */
+	wall_us cursor;	     /* instants up to here are decided */
+	mono_us since;	     /* watched without a break since */
+	VEC(wall_us) missed; /* to be made up for, oldest first */
+	wall_us former;	     /* latest: its place was taken in this operation */
+	uint32_t gaps;	     /* how often some were added since none was left */
+	VEC(uint64_t) open;  /* runs that made up for some */
+};
+struct fresh { /* a run that a schedule started */
+	uint64_t no;
+	uint32_t dag;
+	char trigger[16];
+	wall_us logical;
 };
 struct hook_event {
 	char id[16], key[8];
@@ -317,7 +335,7 @@ struct join_state {
 struct mdag {
 	const struct spec *spec; /* live; NULL: never, or gone */
 	bool there, paused;
-	struct schedule schedule[SIM_TRIGGERS];
+	struct sched sched[SIM_TRIGGERS];
 	struct join_state join[SIM_TRIGGERS][SIM_PARTITIONS + 1];
 };
 
@@ -334,6 +352,9 @@ struct world {
 	wall_us wall_max;
 	mono_us clock_set_at;
 	bool calm; /* faults are over */
+	bool clock_known, set_back;
+	int64_t clock_offset, stored_offset; /* as the writer and the store know it */
+	uint32_t calm_looks;
 	struct event *heap;
 	size_t heap_n, heap_cap;
 	uint64_t heap_seq, steps;
@@ -370,6 +391,7 @@ struct world {
 	VEC(uint32_t) counters;
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs; /* by number */
+	VEC(struct fresh) fresh;
 	uint32_t running[SIM_DAGS];
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	/* result */
@@ -457,6 +479,7 @@ void on_send(struct world *w, uint32_t event);
 void on_person(struct world *w, uint64_t run);
 void person_fault(struct world *w, enum fault f);
 void calm_down(struct world *w);
+void last_plans(struct world *w);
 
 /* mirror.c, mirror_step.c */
 void mirror_op(struct world *w, const struct sim_op *o, wall_us now);
@@ -467,13 +490,16 @@ struct mrun *mirror_run(struct world *w, uint64_t run);
 void mirror_effects(struct world *w, size_t from, size_t to);
 void mirror_step_effect(struct world *w, const struct effect *f);
 void mirror_job(struct world *w, const struct effect *f);
-void mirror_outcome(struct world *w, const struct sim_op *o, wall_us now);
+void mirror_outcome(struct world *w, const struct sim_op *o);
 void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,
-    wall_us now, enum step_state became);
+    enum step_state became);
 
 /* model.c, model_start.c */
 void model_op(struct world *w, const struct sim_op *o, wall_us now);
 void model_end(struct world *w);
+void model_clock(struct world *w, int64_t offset);
+size_t model_waiting(struct world *w); /* missed instants that are to run */
+void model_free(struct world *w);
 void model_want(struct world *w, const char *name, wall_us due);
 bool model_has(struct world *w, const char *name);
 uint32_t *model_counter(struct world *w, const char *name);

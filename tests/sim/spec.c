@@ -63,6 +63,28 @@ static void draw_every(struct world *w, struct spec_trigger *t)
 	t->each_us = each_s[scale_of(w)][roll(&w->chance, 3)] * US_PER_S;
 }
 
+static void draw_at(struct world *w, struct spec_trigger *t)
+{
+	t->kind = TRIGGER_AT;
+	t->zone_name = "UTC";
+	t->at = (wall(w) + between(&w->chance, -w->horizon / 10, w->horizon)) / US_PER_S * US_PER_S;
+}
+
+/* At most some hundreds are made up for at once, so that a year's step does not take one. */
+static void draw_catchup(struct world *w, struct spec_trigger *t)
+{
+	static const int64_t most_ms[] = {3 * 3600000, 10 * 86400000, INT64_C(21600000000)};
+	struct chance *c = &w->chance;
+
+	t->keep_missed = (enum catchup_keep)roll(c, 3);
+	t->within_ms = spread(c, 60000, most_ms[scale_of(w)]);
+	if (t->keep_missed == CATCHUP_LATEST && one_in(c, 2))
+		t->within_ms = -1;
+	t->at_once = 1 + roll(c, 4);
+	if (one_in(c, 4))
+		t->jitter_us = between(c, 1, 200) * US_PER_S;
+}
+
 static void draw_hook(struct world *w, struct spec_trigger *t)
 {
 	struct chance *c = &w->chance;
@@ -102,7 +124,9 @@ static void draw_triggers(struct world *w, struct spec *s)
 		snprintf(t->name, sizeof(t->name), "t%u", i);
 		if (i > 0 && one_in(c, 4))
 			continue;
-		if (kind == 0)
+		if (i > 0 && one_in(c, 12))
+			draw_at(w, t);
+		else if (kind == 0)
 			draw_cron(w, t);
 		else if (kind == 1 && (i > 0 || one_in(c, 3)))
 			draw_every(w, t);
@@ -112,6 +136,8 @@ static void draw_triggers(struct world *w, struct spec *s)
 			draw_hook(w, t);
 		else
 			draw_datasets(w, t, s->dag);
+		if (t->kind <= TRIGGER_EVERY)
+			draw_catchup(w, t);
 		s->n_triggers++;
 	}
 }
@@ -163,6 +189,20 @@ static void draw_steps(struct world *w, struct spec *s)
 
 /* ---- writing ---- */
 
+static void write_catchup(const struct spec_trigger *t, struct jw *j)
+{
+	static const char *const keeps[] = {"none", "latest", "all"};
+
+	if (t->jitter_us > 0)
+		jw_ki64(j, "jitter_ms", t->jitter_us / US_PER_MS);
+	jw_key(j, "catchup");
+	jw_object(j);
+	jw_kstr(j, "keep", keeps[t->keep_missed]);
+	jw_ki64(j, "within_ms", t->within_ms);
+	jw_ki64(j, "at_once", t->at_once);
+	jw_end_object(j);
+}
+
 static void write_trigger(const struct spec_trigger *t, struct jw *j)
 {
 	jw_object(j);
@@ -174,6 +214,8 @@ static void write_trigger(const struct spec_trigger *t, struct jw *j)
 		jw_kstr(j, "cron", t->expr);
 		jw_kstr(j, "gap", t->gap_name);
 		jw_kstr(j, "overlap", t->overlap_name);
+	} else if (t->kind == TRIGGER_AT) {
+		jw_ktime(j, "at", t->at);
 	} else if (t->kind == TRIGGER_EVERY) {
 		jw_ki64(j, "each_ms", t->each_us / US_PER_MS);
 	} else if (t->kind == TRIGGER_WEBHOOK) {
@@ -207,6 +249,8 @@ static void write_trigger(const struct spec_trigger *t, struct jw *j)
 			jw_kstr(j, "join", "day");
 		jw_kstr(j, "fire", t->on_publish ? "publish" : "change");
 	}
+	if (t->kind <= TRIGGER_EVERY)
+		write_catchup(t, j);
 	if (t->keep)
 		jw_kstr(j, "while_paused", "keep");
 	if (t->covers != NULL) {
@@ -322,6 +366,8 @@ static const struct spec *finish(struct world *w, struct spec *s)
 	s->text = str_take(&out);
 	hash_sha256(s->text, strlen(s->text), s->sha);
 	VEC_ADD(&w->specs, s);
+	if (w->trace)
+		fprintf(stderr, "%s\n", s->text);
 	return s;
 }
 

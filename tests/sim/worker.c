@@ -68,7 +68,7 @@ void worker_begin(struct world *w, struct attempt *a)
 	struct chance *c = &w->chance;
 	int64_t takes = spread(c, 500, w->calm || most > 600 * US_PER_S ? 600 * US_PER_S : most);
 
-	if (one_in(c, 2))
+	if (w->calm || one_in(c, 2))
 		takes = spread(c, 500, US_PER_S);
 	w->fig->attempts++;
 	draw_success(w, a);
@@ -137,6 +137,9 @@ static void end(struct world *w, struct attempt *a)
 		return; /* dies with EV_DIE, and nobody hears it */
 	if (a->code == OUTCOME_OK)
 		publish(w, a);
+	else if (fault_now(w, FAULT_CLOCK)) /* while its retry waits */
+		later(w, spread(&w->chance, 1000, 20 * US_PER_S), EV_CLOCK_BACK, 0,
+		    (uint64_t)spread(&w->chance, US_PER_S, 60 * US_PER_S), 0, NULL);
 	if (a->code == OUTCOME_OK) {
 		m->ok_token = a->token;
 		m->ok_pool = a->pool;
