@@ -76,7 +76,8 @@ static slu_rc columns_wrap(
 	return rc;
 }
 
-static const slu_opt text_of[] = {{.name = "name", .type = SLU_T_STRING}};
+static const slu_opt name_of[] = {{.name = "name", .type = SLU_T_STRING, .doc = "The new name."}};
+static const slu_opt type_of[] = {{.name = "type", .type = SLU_T_STRING, .doc = "The new type."}};
 static const slu_opt mask_of[] = {
     {.name = "method",
 	.type = SLU_T_ENUM,
@@ -88,16 +89,17 @@ static const slu_opt mask_of[] = {
 static const slu_opt mask_element[] = {{.name = "mask",
     .type = SLU_T_OBJECT,
     .flags = SLU_F_SHORT,
+    .doc = "How the column is masked; a method without key may stand alone.",
     .sub = {sizeof(mask_of) / sizeof(mask_of[0]), sizeof(slu_opt), mask_of}}};
 static const slu_opt options[] = {
     {.name = "keep", .type = SLU_T_COLUMNS, .doc = "Columns that come out as they are."},
     {.name = "rename",
 	.type = SLU_T_MAP,
-	.sub = {1, sizeof(slu_opt), text_of},
+	.sub = {1, sizeof(slu_opt), name_of},
 	.doc = "New names: {old: new}."},
     {.name = "cast",
 	.type = SLU_T_MAP,
-	.sub = {1, sizeof(slu_opt), text_of},
+	.sub = {1, sizeof(slu_opt), type_of},
 	.doc = "Other types: {column: type}; a value that does not fit exactly rejects its row."},
     {.name = "mask",
 	.type = SLU_T_MAP,
