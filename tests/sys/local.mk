@@ -47,3 +47,11 @@ TESTS += tests/sys/scenario_processes.sh
 EXTRA_DIST += tests/sys/scenario_processes.sh
 TESTS += tests/sys/notify.sh
 EXTRA_DIST += tests/sys/notify.sh tests/sys/notify_receiver.py
+# A day of downtime; the daemon's clock is moved by a library that is preloaded.
+check_LTLIBRARIES += %D%/past_clock.la
+tests_sys_past_clock_la_SOURCES = %D%/past_clock.c
+tests_sys_past_clock_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+TESTS += tests/sys/scenario_downtime.sh
+EXTRA_DIST += tests/sys/scenario_downtime.sh
+TESTS += tests/sys/scenario_storm.sh
+EXTRA_DIST += tests/sys/scenario_storm.sh tests/sys/storm.py
