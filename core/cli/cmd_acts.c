@@ -178,6 +178,7 @@ const struct command cmd_mark = {
     .summary = "Set the state of a step that does not run",
     .help = "Steps that wait for it go on. Those that never ran because of how it ended are\n"
 	    "judged again, and open an ended run; what has run stays: see rerun.\n"
+	    "A mark is refused while a step runs that would have to wait for one of those.\n"
 	    "STEP[ITEM] marks one item of a foreach, and its step is judged again.\n"
 	    "\nExamples:\n  sluice mark shop_nightly orders --state succeeded\n"
 	    "  sluice mark shop_nightly 'tables[users]' --state skipped",

@@ -410,6 +410,28 @@ int foreach_end(struct tx *x, uint16_t step)
 	return rc != 0 ? rc : step_move(x, &g, to, TIME_NONE);
 }
 
+/* May it be judged again: it has ended, and by its items. */
+static bool ended_by_items(const struct step_rec *g)
+{
+	return g->state == STEP_SUCCEEDED || g->state == STEP_FAILED || g->state == STEP_CANCELLED;
+}
+
+int foreach_verdict(struct tx *x, const struct step_rec *item, enum step_state to,
+    struct step_rec *ret, bool *ret_changed)
+{
+	enum step_state was;
+	int rc = step_load(x, item->step, 0, ret);
+
+	*ret_changed = false;
+	if (rc != 0 || !ended_by_items(ret))
+		return rc;
+	was = ret->state;
+	ret->items_bad += (uint32_t)(item_is_bad(to) - item_is_bad(item->state));
+	rc = judge_group(x, ret, was == STEP_CANCELLED, &ret->state);
+	*ret_changed = rc == 0 && ret->state != was;
+	return rc;
+}
+
 int foreach_rejudge(struct tx *x, uint16_t step, bool *ret)
 {
 	struct step_rec g, was;
@@ -417,8 +439,7 @@ int foreach_rejudge(struct tx *x, uint16_t step, bool *ret)
 	int rc = step_load(x, step, 0, &g);
 
 	*ret = false;
-	if (rc != 0 ||
-	    (g.state != STEP_SUCCEEDED && g.state != STEP_FAILED && g.state != STEP_CANCELLED))
+	if (rc != 0 || !ended_by_items(&g))
 		return rc;
 	was = g;
 	rc = judge_group(x, &g, g.state == STEP_CANCELLED, &to);

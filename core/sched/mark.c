@@ -1,7 +1,9 @@
 /* mark.c: a person says how a step ended. What runs cannot be marked: cancel it first. Children
  * that wait go on by the new state. Those that never ran because of the old one (upstream_failed,
  * or skipped by their `when`) are judged again, and open the run again where they may run now; what
- * has run stays: `rerun` takes it up. */
+ * has run stays: `rerun` takes it up. What stands in the queue waits again where something that it
+ * needs is open again; what runs would then run beside it, so that the mark has to wait. All of
+ * this is looked at before anything is written. */
 #include "core/sched/tx.h"
 
 #include "core/sched/show.h"
@@ -46,6 +48,8 @@ struct again {
 	struct step_rec s[PLAN_MAX_STEPS]; /* as they will be; WAITING: open again */
 	bool changed[PLAN_MAX_STEPS];
 	uint32_t n;
+	uint16_t marked;
+	const char *runs; /* a step that runs though a need of it would open again; or NULL */
 };
 
 static bool never_ran(const struct step_rec *s)
@@ -56,11 +60,11 @@ static bool never_ran(const struct step_rec *s)
 	       (s->state == STEP_SKIPPED && s->code[0] == 0 && s->message[0] == 0);
 }
 
+/* WAITING: something that it needs is open. */
 static enum step_state judge_again(const struct plan *p, const struct again *a, uint16_t i)
 {
 	const struct plan_step *step = &p->steps[i];
 	struct step_rec n = {.unmet = (uint32_t)step->n_needs};
-	enum step_state to;
 
 	for (size_t k = 0; k < step->n_needs; k++) {
 		const struct step_rec *parent = &a->s[step->needs[k].step];
@@ -68,29 +72,50 @@ static enum step_state judge_again(const struct plan *p, const struct again *a, 
 		if (step_state_ended(parent->state))
 			parent_count(&p->steps[step->needs[k].step], parent, &n, 1);
 	}
-	if (n.unmet > 0)
-		return STEP_WAITING;
-	to = flow_judge(step, &n);
-	return to == STEP_READY ? STEP_WAITING : to;
+	return n.unmet > 0 ? STEP_WAITING : flow_judge(step, &n);
 }
 
-/* Steps stand in topological order: one pass. */
-static int look_again(struct tx *x, uint16_t marked, struct again *a)
+/* What a step becomes of which something that it needs has changed. */
+static enum step_state look_at(const struct plan *p, struct again *a, uint16_t i)
+{
+	const struct step_rec *s = &a->s[i];
+	enum step_state to = judge_again(p, a, i);
+
+	if (never_ran(s))
+		return to == STEP_READY ? STEP_WAITING : to;
+	if (s->state == STEP_READY && s->used + s->lost == 0)
+		return to; /* it has not begun: its rule may say otherwise now */
+	if (to != STEP_WAITING || match_any(&p->steps[i]))
+		return s->state;
+	if (s->state == STEP_READY || s->state == STEP_RETRYING)
+		return STEP_WAITING;
+	if (s->state == STEP_RUNNING)
+		a->runs = p->steps[i].name;
+	return s->state;
+}
+
+/* Steps stand in topological order: one pass. `marked`: the step (or group) as it will be. */
+static int look_again(struct tx *x, const struct step_rec *marked, struct again *a)
 {
 	const struct plan *p = x->plan;
 	int rc = 0;
 
+	a->marked = marked->step;
 	for (uint16_t i = 0; rc == 0 && i < p->n_steps; i++) {
 		enum step_state to;
 		bool parent = false;
 
+		if (i == marked->step) {
+			a->s[i] = *marked;
+			a->changed[i] = true;
+			continue;
+		}
 		rc = step_load(x, i, 0, &a->s[i]);
-		a->changed[i] = i == marked;
 		for (size_t k = 0; k < p->steps[i].n_needs; k++)
 			parent = parent || a->changed[p->steps[i].needs[k].step];
-		if (rc != 0 || !parent || i == marked || !never_ran(&a->s[i]))
+		if (rc != 0 || !parent)
 			continue;
-		to = judge_again(p, a, i);
+		to = look_at(p, a, i);
 		a->changed[i] = to != a->s[i].state;
 		a->n += a->changed[i];
 		a->s[i].state = to;
@@ -98,19 +123,22 @@ static int look_again(struct tx *x, uint16_t marked, struct again *a)
 	return rc;
 }
 
-static int reopen_changed(struct tx *x, uint16_t marked, const struct again *a)
+static int reopen_changed(struct tx *x, const struct again *a)
 {
 	struct step_rec s;
 	int rc = 0;
 
 	for (uint16_t i = 0; rc == 0 && i < x->plan->n_steps; i++) {
-		if (!a->changed[i] || i == marked)
+		if (!a->changed[i] || i == a->marked)
 			continue;
 		rc = step_load(x, i, 0, &s);
-		if (rc == 0)
+		if (rc == 0 && step_state_ended(s.state))
 			rc = step_untell(x, &s);
-		if (rc == 0)
-			rc = step_move(x, &s, STEP_WAITING, TIME_NONE);
+		if (rc != 0)
+			return rc;
+		s.class_ = CLASS_OK;
+		s.code[0] = s.message[0] = 0;
+		rc = step_move(x, &s, STEP_WAITING, TIME_NONE);
 	}
 	if (rc != 0 || !run_state_ended(x->run.state))
 		return rc;
@@ -119,26 +147,44 @@ static int reopen_changed(struct tx *x, uint16_t marked, const struct again *a)
 	return run_move(x, RUN_QUEUED);
 }
 
-static int follow(struct tx *x, uint16_t marked)
+static int follow(struct tx *x, const struct again *a)
 {
-	struct again *a = MEM_NEW(struct again);
-	int rc = look_again(x, marked, a);
+	int rc = a->n > 0 ? reopen_changed(x, a) : 0;
 
-	if (rc == 0 && a->n > 0)
-		rc = reopen_changed(x, marked, a);
-	mem_free(a);
 	/* nothing is left that the timeout could have cut off */
 	if (x->run.n_failed + x->run.n_cancelled == 0)
 		x->run.timed_out = false;
 	return rc;
 }
 
-static int mark(struct tx *x, struct step_rec *s, enum step_state to, const char *actor)
+/* What follows, of a step that has ended already; a->s[] of it as it will be. */
+static int look_ahead(struct tx *x, const struct step_rec *s, enum step_state to, struct again *a)
 {
-	bool ended = step_state_ended(s->state), again = ended;
+	struct step_rec top = *s;
+	bool changed = step_state_ended(s->state);
 	int rc = 0;
 
-	if (s->item == 0 && ended)
+	top.state = to;
+	top.code[0] = 0;
+	if (changed && s->item > 0)
+		rc = foreach_verdict(x, s, to, &top, &changed);
+	if (rc == 0 && changed)
+		rc = look_again(x, &top, a);
+	if (rc == 0 && a->runs != NULL)
+		return refuse(x, ERR_CONFLICT,
+		    "step %s runs because of how step %s ended: wait for its end, or cancel the "
+		    "run",
+		    a->runs, x->plan->steps[s->step].name);
+	return rc;
+}
+
+static int mark_step(
+    struct tx *x, struct step_rec *s, enum step_state to, const char *actor, const struct again *a)
+{
+	bool again = step_state_ended(s->state);
+	int rc = 0;
+
+	if (s->item == 0 && again)
 		rc = step_untell(x, s);
 	s->class_ = to == STEP_FAILED ? CLASS_CONFIG : CLASS_OK;
 	str_copy(s->code, sizeof(s->code), "marked");
@@ -150,7 +196,18 @@ static int mark(struct tx *x, struct step_rec *s, enum step_state to, const char
 		rc = foreach_rejudge(x, s->step, &again);
 	x->r->count = 1;
 	result_add_run(x, x->run.no);
-	return rc == 0 && again ? follow(x, s->step) : rc;
+	return rc == 0 && again ? follow(x, a) : rc;
+}
+
+static int mark(struct tx *x, struct step_rec *s, enum step_state to, const char *actor)
+{
+	struct again *a = MEM_NEW(struct again);
+	int rc = look_ahead(x, s, to, a);
+
+	if (rc == 0 && x->r->rc == 0)
+		rc = mark_step(x, s, to, actor, a);
+	mem_free(a);
+	return rc;
 }
 
 int op_mark(struct tx *x, const struct op *op)

@@ -14,10 +14,11 @@
 static const unsigned step_moves[STEP_STATE_N] = {
     /* a group goes from waiting to running; marks end what waits */
     [STEP_WAITING] = TO(READY) | TO(RUNNING) | TO_END,
-    [STEP_READY] = TO(RUNNING) | TO(CANCELLED) | TO_MARK,
+    /* back to waiting: a mark has opened again what it needs */
+    [STEP_READY] = TO(WAITING) | TO(RUNNING) | TO(CANCELLED) | TO_MARK,
     /* back to ready: UNLEASE, or a retry without delay */
     [STEP_RUNNING] = TO(READY) | TO(RETRYING) | TO(SUCCEEDED) | TO(FAILED) | TO(CANCELLED),
-    [STEP_RETRYING] = TO(READY) | TO(CANCELLED) | TO_MARK,
+    [STEP_RETRYING] = TO(WAITING) | TO(READY) | TO(CANCELLED) | TO_MARK,
     /* out of an end: rerun, or mark */
     [STEP_SUCCEEDED] = TO(WAITING) | TO_MARK,
     [STEP_FAILED] = TO(WAITING) | TO_MARK,
@@ -122,7 +123,7 @@ static bool counts_failed(const struct tx *x, const struct step_rec *s, enum ste
 	       !x->plan->steps[s->step].allow_failure;
 }
 
-static bool item_is_bad(enum step_state s)
+bool item_is_bad(enum step_state s)
 {
 	return s == STEP_FAILED || s == STEP_CANCELLED || s == STEP_UPSTREAM_FAILED;
 }

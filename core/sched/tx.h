@@ -89,6 +89,7 @@ int remote_place(struct tx *x, struct step_rec *s, uint64_t instance, wall_us po
 int run_move(struct tx *x, enum run_state to);
 int run_timers(struct tx *x); /* of the open run: set by its state */
 bool step_may_move(enum step_state from, enum step_state to);
+bool item_is_bad(enum step_state s); /* counts in its group's items_bad */
 
 /* ---- resource.c ---- */
 struct resource {
@@ -123,6 +124,9 @@ int step_untell(struct tx *x, const struct step_rec *s);
 /* ---- foreach.c ---- */
 /* An item of a group that has ended has another end: the group may have as well. *ret: it has. */
 int foreach_rejudge(struct tx *x, uint16_t step, bool *ret);
+/* The same beforehand: *ret is the item's group as it will be when the item becomes `to`. */
+int foreach_verdict(struct tx *x, const struct step_rec *item, enum step_state to,
+    struct step_rec *ret, bool *ret_changed);
 int foreach_begin(struct tx *x, struct step_rec *group);
 int foreach_end(struct tx *x, uint16_t step);
 /* A group that a rerun opened and that may not run after all: its open items end like it. */

@@ -92,6 +92,76 @@ Test(sched_mark, opens_what_a_rule_had_skipped_and_leaves_what_ran)
 	LEAK_CHECK();
 }
 
+/* What stands in the queue because of how the marked one ended: it must not run beside what it
+ * needs. (Found by sched_random: "ready, but what it needs has not ended".) */
+Test(sched_mark, sends_back_what_stands_in_the_queue)
+{
+	static const struct {
+		const char *steps, *fail;
+		enum step_state was, becomes;
+	} cases[] = {
+	    /* b opens again: c waits for it, and would run by itself */
+	    {"a prio=2;x prio=1;b:a;c:b when=all_done", "a", STEP_READY, STEP_WAITING},
+	    {"a prio=2;x prio=1;b:a;c:b when=one_failed", "a", STEP_READY, STEP_WAITING},
+	    /* c is judged by the new end */
+	    {"a prio=2;x prio=1;c:a when=one_failed", "a", STEP_READY, STEP_SKIPPED},
+	    {"a prio=2;x prio=1;c:a when=all_done", "a", STEP_READY, STEP_READY},
+	    /* an attempt of c has failed; the next waits for b */
+	    {"a prio=1;b:a;c:b when=all_done retry=3 delay=60000", "c", STEP_RETRYING,
+		STEP_WAITING},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig g;
+
+		rig_init(&g, 1);
+		rig_dag(&g, "d", cases[i].steps, NULL, NULL);
+		rig_start(&g, "d"); /* x takes the only worker behind a */
+		cr_assert(rig_fail(&g, 1, "a", "data"));
+		if (cases[i].was == STEP_RETRYING)
+			cr_assert(rig_fail(&g, 1, "c", "transient"));
+		cr_assert_eq(rig_state(&g, 1, "c"), cases[i].was, "case %zu: %s", i,
+		    step_state_name(rig_state(&g, 1, "c")));
+		cr_assert_eq(mark(&g, 1, "a", "succeeded"), 0, "case %zu: %s", i, g.r.err.text);
+		cr_assert_eq(rig_state(&g, 1, "c"), cases[i].becomes, "case %zu: %s", i,
+		    step_state_name(rig_state(&g, 1, "c")));
+		rig_drain(&g);
+		cr_assert_eq(rig_run_state(&g, 1), RUN_SUCCEEDED, "case %zu", i);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
+Test(sched_mark, waits_for_what_runs_because_of_the_former_end)
+{
+	static const struct {
+		const char *marked, *state;
+	} ways[] = {{"a", "succeeded"}, {"f[2]", "skipped"}};
+	struct rig g;
+
+	for (size_t i = 0; i < 2; i++) {
+		rig_init(&g, 4);
+		rig_dag(&g, "d",
+		    i == 0 ? "a;b:a;c:b when=all_done" : "f each=2;b:f;c:b when=all_done", NULL,
+		    NULL);
+		rig_start(&g, "d");
+		cr_assert(rig_fail(&g, 1, ways[i].marked, "data"));
+		if (i == 1)
+			cr_assert(rig_ok(&g, 1, "f[1]"));
+		cr_assert_eq(rig_state(&g, 1, "c"), STEP_RUNNING);
+		cr_assert_eq(mark(&g, 1, ways[i].marked, ways[i].state), ERR_CONFLICT);
+		cr_assert(strstr(g.r.err.text, "step c runs") != NULL, "%s", g.r.err.text);
+		cr_assert_eq(rig_state(&g, 1, "b"), STEP_UPSTREAM_FAILED);
+		cr_assert(rig_ok(&g, 1, "c"));
+		cr_assert_eq(mark(&g, 1, ways[i].marked, ways[i].state), 0);
+		cr_assert_eq(rig_state(&g, 1, "b"), STEP_RUNNING);
+		rig_drain(&g);
+		cr_assert_eq(rig_run_state(&g, 1), RUN_SUCCEEDED);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
 Test(sched_mark, of_an_item_ends_its_group_and_judges_an_ended_one_again)
 {
 	struct rig g;
