@@ -23,7 +23,7 @@ secrets: {pii: {env: PII}}
 """
 EXTRACT = "    extract: {plugin: example}\n"
 LOAD = "    load: {plugin: exec, shell: cat, mode: append, dataset: example/out}\n"
-CONFIG_KEYS = {"connections", "hooks", "secrets", "pools"}
+CONFIG_KEYS = {"connections", "hooks", "secrets", "pools", "notify"}
 PIPELINE = ("extract", "transform", "load")
 
 
@@ -37,29 +37,42 @@ def entries(block):
     return [(p.split(":")[0], p) for p in parts if re.match(r"[a-z_]+:", p)]
 
 
+def merged(config):
+    """The block's own part of a sluice.yaml and what BASE has besides."""
+    for name, text in entries(BASE):
+        if not re.search(rf"(?m)^{name}:", config):
+            config += text
+        elif name == "connections":
+            lines = [line for line in text.splitlines()[1:] if not re.search(rf"(?m)^{line.split(':')[0]}:", config)]
+            config = re.sub(r"(?m)^connections:\n", lambda m: m.group() + "".join(f"{line}\n" for line in lines), config)
+    return config
+
+
 def files_of(block):
-    """What the block is: a list of ("dag" or "config", whole text)."""
+    """What the block is: a list of ("dag" or "config", whole text, sluice.yaml that goes with it)."""
     top = entries(block)
     names = [k for k, _ in top]
     if "deployment" in names:
-        return [("config", block)]
-    config = "".join(t for k, t in top if k in CONFIG_KEYS and "dag" not in names)
-    rest = [(k, t) for k, t in top if not config or k not in CONFIG_KEYS]
-    found = []
+        return [("config", block, block)]
+    keys = CONFIG_KEYS | ({"defaults"} if "notify" in names and "steps" not in names else set())
+    config = "".join(t for k, t in top if k in keys and "dag" not in names)
+    rest = [(k, t) for k, t in top if not config or k not in keys]
+    base, found = BASE, []
     if config:
-        found.append(("config", "deployment: example\n" + config))
+        base = merged("deployment: example\n" + config)
+        found.append(("config", base, base))
     if not rest:
         return found
     if "dag" in names:
-        return found + [("dag", block)]
+        return found + [("dag", block, base)]
     if rest[0][0] in PIPELINE:
         for key, text in rest:
             step = "".join(indent(text, 4) if key == k else d for k, d in zip(PIPELINE, (EXTRACT, "", LOAD)))
-            found.append(("dag", "dag: example\nsteps:\n  one:\n" + step))
+            found.append(("dag", "dag: example\nsteps:\n  one:\n" + step, BASE))
     elif "steps" in names:
-        found.append(("dag", "dag: example\n" + "".join(t for _, t in rest)))
+        found.append(("dag", "dag: example\n" + "".join(t for _, t in rest), base))
     else:
-        found.append(("dag", "dag: example\nsteps:\n" + indent(block, 2)))
+        found.append(("dag", "dag: example\nsteps:\n" + indent(block, 2), BASE))
     return found
 
 
@@ -83,7 +96,7 @@ def wrong_types(text):
                 yield f"no column type is called {kind}"
 
 
-def check(kind, text):
+def check(kind, text, base):
     """What `sluice check` finds wrong, as lines."""
     if kind == "dag" and any(wrong_types(text)):
         return list(wrong_types(text))
@@ -91,7 +104,7 @@ def check(kind, text):
         folder = Path(name)
         (folder / "dags").mkdir()
         config, dag = folder / "sluice.yaml", folder / "dags/example.yaml"
-        config.write_text(text if kind == "config" else BASE)
+        config.write_text(base)
         if kind == "dag":
             dag.write_text(text)
         return run([dag] if kind == "dag" else [], config)
@@ -121,8 +134,8 @@ def examples():
 def main():
     bad, good = 0, []
     for page, block in examples():
-        for kind, text in files_of(block):
-            wrong = check(kind, text)
+        for kind, text, base in files_of(block):
+            wrong = check(kind, text, base)
             if not wrong:
                 good.append((kind, text))
                 continue
@@ -142,7 +155,7 @@ def main():
     dag = "dag: bug\nsteps:\n  one:\n    task: {plugin: noop, sleep: 1s}\n"
     for kind, text in (("dag", dag.replace("steps", "stepz")), ("dag", dag.replace("sleep", "slep")), ("dag", dag + "# columns: {a: decimal}\n"),
                        ("config", BASE.replace("hooks", "hoks"))):
-        if not check(kind, text):
+        if not check(kind, text, text if kind == "config" else BASE):
             print(f"a planted bug went unnoticed:\n{text}")
             bad += 1
     if bad:

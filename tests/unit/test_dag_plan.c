@@ -30,7 +30,8 @@ static const char full[] =
     "\"classes\":[\"data\"]},"
     "\"timeout_ms\":7,\"priority\":-5,\"allow_failure\":true,\"on_lost\":\"fail\",\"exclusive\":"
     "true},"
-    "{\"name\":\"c\",\"kind\":\"model\",\"needs\":[{\"step\":0},{\"step\":1,\"match\":\"item\"}]}]"
+    "{\"name\":\"c\",\"kind\":\"model\",\"foreach\":{\"in\":[1,2],\"as\":\"t\"},\"needs\":[{"
+    "\"step\":0},{\"step\":1,\"match\":\"item\"}]}]"
     "}";
 
 Test(dag_plan, takes_every_member_over)
