@@ -25,6 +25,7 @@ struct due_timer {
 	wall_us armed_for;   /* TIME_NONE: not armed */
 	bool set;	     /* armed_for is what the kernel knows */
 	bool asked;	     /* OP_DUE is with the writer */
+	bool again;	     /* the clock was set meanwhile: the answer may be of before */
 };
 
 static void set(struct due_timer *t, wall_us at)
@@ -45,6 +46,8 @@ static void set(struct due_timer *t, wall_us at)
 		log_error("cannot arm the timer: %s", strerror(errno));
 }
 
+static void ask(struct due_timer *t);
+
 static void on_due_stored(void *arg, const struct op_result *r)
 {
 	struct due_timer *t = arg;
@@ -56,13 +59,30 @@ static void on_due_stored(void *arg, const struct op_result *r)
 		set(t, clock_wall() + AGAIN_US);
 		return;
 	}
-	due_timer_arm(t);
+	if (t->again)
+		ask(t);
+	else
+		due_timer_arm(t);
+}
+
+static void ask(struct due_timer *t)
+{
+	struct writer_op *op = writer_op_new(OP_DUE);
+
+	op->op.u.due.limit = DUE_BATCH;
+	op->done = on_due_stored;
+	op->arg = t;
+	t->again = false;
+	t->asked = daemon_submit(t->d, op) == 0;
+	if (t->asked)
+		return;
+	writer_op_free(op);
+	set(t, clock_wall() + AGAIN_US);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct due_timer *t = arg;
-	struct writer_op *op;
 	uint64_t count;
 
 	(void)what;
@@ -72,16 +92,9 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 		log_info("the clock was set");
 	t->set = false;
 	if (t->asked)
-		return;
-	op = writer_op_new(OP_DUE);
-	op->op.u.due.limit = DUE_BATCH;
-	op->done = on_due_stored;
-	op->arg = t;
-	t->asked = daemon_submit(t->d, op) == 0;
-	if (t->asked)
-		return;
-	writer_op_free(op);
-	set(t, clock_wall() + AGAIN_US);
+		t->again = true;
+	else
+		ask(t);
 }
 
 void due_timer_arm(struct due_timer *t)

@@ -53,11 +53,11 @@ static void gap_add(struct sched_rec *s, wall_us after, wall_us upto)
 	s->missed[2 * n - 1] = (uint64_t)upto;
 }
 
-void catchup_cut(struct sched_rec *s, wall_us now)
+void catchup_cut(struct sched_rec *s, wall_us upto)
 {
 	for (size_t i = gaps(s); i-- > 0;) {
-		if ((wall_us)s->missed[2 * i + 1] > now)
-			s->missed[2 * i + 1] = (uint64_t)now;
+		if ((wall_us)s->missed[2 * i + 1] > upto)
+			s->missed[2 * i + 1] = (uint64_t)upto;
 		if (s->missed[2 * i] >= s->missed[2 * i + 1])
 			gap_drop(s, i);
 	}

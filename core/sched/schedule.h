@@ -33,7 +33,7 @@ int catchup_judge(struct tx *x, struct schedule *c, int64_t grace_us);
 /* What waits to be made up for obeys the trigger as it is now. */
 int catchup_trim(struct schedule *c);
 /* Nothing that lies ahead of `now` is missed (any more). */
-void catchup_cut(struct sched_rec *s, wall_us now);
+void catchup_cut(struct sched_rec *s, wall_us upto);
 /* Arms the next start of missed instants, where there are some and at_once allows it. */
 int catchup_wake(struct tx *x, struct schedule *c);
 int catchup_due(struct tx *x, const struct due_key *due);

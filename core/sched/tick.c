@@ -18,7 +18,7 @@
  * 5. A changed file keeps `upto` and what waits, where the trigger of that name still gives the
  *    same instants; the new catchup rule holds from then on, also for what waits. Otherwise the
  *    schedule is a new one (1).
- * 6. The clock is set back: what lies ahead of it is not decided and not missed any more. Set
+ * 6. The clock is set back: what starts ahead of it is not decided and not missed any more. Set
  *    ahead: as if the daemon had been down. Either way an instant whose run there is does not get a
  *    second one: its run's identity is (DAG, trigger, window or instant). */
 #include "core/sched/schedule.h"
@@ -173,10 +173,22 @@ int schedules_set(
 	return rc;
 }
 
+/* What is decided at `now`: all up to now, but for an instant whose jitter puts its start ahead. */
+static wall_us decided(struct tx *x, const struct schedule *c)
+{
+	wall_us last;
+
+	if (trigger_prev(c->t, x->now + 1, &last, NULL) != 0 ||
+	    trigger_start(c->d.name, c->t, last) <= x->now)
+		return x->now;
+	return last - 1;
+}
+
 int schedule_set_back(struct tx *x, const struct key *key)
 {
 	char trigger[PLAN_NAME_MAX];
 	struct schedule c;
+	wall_us upto;
 	bool armed;
 	int rc;
 
@@ -191,9 +203,10 @@ int schedule_set_back(struct tx *x, const struct key *key)
 	armed = !dag_is_paused(x->v, &c.d);
 	upgrade(x, &c.s);
 	rc = schedule_disarm(x, c.d.no, trigger, &c.s);
-	if (c.s.upto > x->now)
-		c.s.upto = x->now;
-	catchup_cut(&c.s, x->now);
+	upto = decided(x, &c);
+	if (c.s.upto > upto)
+		c.s.upto = upto;
+	catchup_cut(&c.s, upto);
 	if (rc == 0 && armed)
 		rc = schedule_arm(x, &c);
 	if (rc == 0 && armed)

@@ -77,13 +77,18 @@ void on_timer(struct world *w, uint64_t gen)
 	o->op.u.due.limit = DUE_BATCH;
 	o->reply = REPLY_DUE;
 	w->asked = true;
+	w->ask_again = false;
 	submit(w, o);
 }
 
 /* TFD_TIMER_CANCEL_ON_SET: what is due is judged anew. */
 void timer_clock_set(struct world *w)
 {
-	if (w->up && !w->asked && !mutant(MUTANT_CLOCK_UNSEEN))
+	if (!w->up || mutant(MUTANT_CLOCK_UNSEEN))
+		return;
+	if (w->asked)
+		w->ask_again = true;
+	else
 		later(w, 100, EV_TIMER, 0, ++w->timer_gen, w->life, NULL);
 }
 
@@ -361,7 +366,7 @@ void daemon_crash(struct world *w, const char *how)
 	note(w, "daemon dies %s, down for %lld s", how, (long long)(down / US_PER_S));
 	w->fig->faults[FAULT_CRASH]++;
 	w->up = false;
-	w->asked = w->batch_planned = false;
+	w->asked = w->ask_again = w->batch_planned = false;
 	w->life++;
 	w->posted = 0;
 	ops_drop(w, w->queue.v, w->queue.n, true);

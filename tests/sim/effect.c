@@ -105,8 +105,9 @@ void replies_out(struct world *w, struct sim_op **ops, size_t n)
 		if (o->reply != REPLY_DUE)
 			continue;
 		w->asked = false;
-		if (o->result.rc != 0)
-			later(w, AGAIN_US, EV_TIMER, 0, ++w->timer_gen, w->life, NULL);
+		if (o->result.rc != 0 || w->ask_again)
+			later(w, o->result.rc != 0 ? AGAIN_US : 0, EV_TIMER, 0, ++w->timer_gen,
+			    w->life, NULL);
 		else
 			timer_arm(w);
 	}

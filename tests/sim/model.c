@@ -152,7 +152,7 @@ static void decide(struct world *w, const struct spec *s, uint32_t i, wall_us no
 	if (t->keep_missed != CATCHUP_NONE && t->within_ms >= 0)
 		oldest -= t->within_ms * US_PER_MS;
 	if (instant < oldest && (t->keep_missed == CATCHUP_NONE || t->within_ms >= 0))
-		instant = oldest;
+		at->cursor = instant = oldest;
 	while (model_next(t, instant, &instant) == 0 && instant <= now) {
 		wall_us starts = start_of(s, t, instant);
 
@@ -191,19 +191,37 @@ static void missed_drop(struct sched *at, size_t first, size_t n)
 		at->gaps = 0;
 }
 
-/* The clock was set back: what lies ahead of it is not decided any more. */
+/* The newest time whose instants have all started at `now`: a jitter may hold one back. */
+static wall_us started_upto(const struct spec *s, const struct spec_trigger *t, wall_us now)
+{
+	wall_us instant = now - t->jitter_us - 1;
+
+	while (model_next(t, instant, &instant) == 0 && instant <= now) {
+		if (start_of(s, t, instant) > now)
+			return instant - 1;
+	}
+	return now;
+}
+
+static void cut_one(struct sched *at, wall_us upto)
+{
+	if (at->cursor > upto)
+		at->cursor = upto;
+	for (size_t k = at->missed.n; k > 0; k--) {
+		if (at->missed.v[k - 1] > upto)
+			missed_drop(at, k - 1, 1);
+	}
+}
+
+/* The clock was set back: what starts ahead of it is not decided any more. */
 static void cut(struct world *w, wall_us now)
 {
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
-		for (int i = 0; i < SIM_TRIGGERS; i++) {
-			struct sched *at = &w->dag[d].sched[i];
+		const struct spec *s = w->dag[d].spec;
 
-			if (at->cursor > now)
-				at->cursor = now;
-			for (size_t k = at->missed.n; k > 0; k--) {
-				if (at->missed.v[k - 1] > now)
-					missed_drop(at, k - 1, 1);
-			}
+		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
+			if (timed(&s->triggers[i]))
+				cut_one(&w->dag[d].sched[i], started_upto(s, &s->triggers[i], now));
 		}
 	}
 	w->set_back = false;

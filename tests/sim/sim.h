@@ -362,7 +362,7 @@ struct world {
 	struct bed *bed;
 	uint32_t check_every;
 	/* the daemon */
-	bool up, batch_planned, asked;
+	bool up, batch_planned, asked, ask_again;
 	uint32_t posted; /* batches that were committed and not yet delivered */
 	mono_us delivered_at;
 	uint64_t life, timer_gen, next_conn;

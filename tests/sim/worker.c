@@ -138,8 +138,8 @@ static void end(struct world *w, struct attempt *a)
 	if (a->code == OUTCOME_OK)
 		publish(w, a);
 	else if (fault_now(w, FAULT_CLOCK)) /* while its retry waits */
-		later(w, spread(&w->chance, 1000, 20 * US_PER_S), EV_CLOCK_BACK, 0,
-		    (uint64_t)spread(&w->chance, US_PER_S, 60 * US_PER_S), 0, NULL);
+		later(
+		    w, spread(&w->chance, 1000, 20 * US_PER_S), EV_FAULT, FAULT_CLOCK, 0, 0, NULL);
 	if (a->code == OUTCOME_OK) {
 		m->ok_token = a->token;
 		m->ok_pool = a->pool;

@@ -296,6 +296,43 @@ Test(sched_catchup, what_lies_ahead_is_not_missed_any_more)
 	LEAK_CHECK();
 }
 
+Test(sched_catchup, what_jitter_holds_back_lies_ahead_too)
+{
+	static const char *const keeps[] = {"none", "latest"};
+
+	for (size_t i = 0; i < 2; i++) {
+		int64_t offset = 0;
+		wall_us start, at;
+		uint64_t before;
+		char trigger[200];
+		struct rig g;
+
+		snprintf(trigger, sizeof(trigger),
+		    "{\"name\":\"t\",\"kind\":\"cron\",\"cron\":\"0 * * * *\",\"zone\":\"UTC\","
+		    "\"jitter_ms\":1800000,\"catchup\":{\"keep\":\"%s\",\"within_ms\":-1,"
+		    "\"at_once\":1}}",
+		    keeps[i]);
+		dag(&g, trigger);
+		set_clock(&g, &offset, 0);
+		cr_assert_eq(sched_next_due(&g.mem.view, &start), 0);
+		cr_assert_gt(start, RIG_T0 + HOUR + MINUTE, "the test needs some jitter");
+		due_all(&g, RIG_T0 + HOUR + US_PER_S);
+		set_clock(&g, &offset, 10 * DAY);
+		due_all(&g, g.now); /* missed, or made up for by a newer one */
+		before = rig_runs(&g);
+		set_clock(&g, &offset, -10 * DAY);
+		due_all(&g, g.now);
+		cr_assert_eq(rig_runs(&g), before);
+		cr_assert_eq(sched_next_due(&g.mem.view, &at), 0);
+		cr_assert_eq(at, start, "%s: it has not started yet", keeps[i]);
+		due_all(&g, start);
+		cr_assert_eq(rig_runs(&g), before + 1);
+		cr_assert_eq(logical(&g, before + 1), RIG_T0 + HOUR);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
 /* ---- the oracle ---- */
 
 #define EACH (7 * MINUTE)
