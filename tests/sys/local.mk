@@ -55,3 +55,5 @@ TESTS += tests/sys/scenario_downtime.sh
 EXTRA_DIST += tests/sys/scenario_downtime.sh
 TESTS += tests/sys/scenario_storm.sh
 EXTRA_DIST += tests/sys/scenario_storm.sh tests/sys/storm.py
+TESTS += tests/sys/scenario_backfill.sh
+EXTRA_DIST += tests/sys/scenario_backfill.sh

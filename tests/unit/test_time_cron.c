@@ -1,5 +1,6 @@
 /* The next instant: every minute around every change of sample zones against the oracle, and the
  * examples of the manual. SLUICE_TEST_ALL=1 in the environment takes all zones of the system. */
+#include "core/base/str.h"
 #include "core/time/cron.h"
 
 #include "tests/unit/leak.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define MINUTE_US (60 * US_PER_S)
@@ -253,7 +255,11 @@ Test(time_cron, finds_the_one_before)
 
 static const char *const exprs[] = {"* * * * *", "*/7 * * * *", "30 * * * *", "30 2 * * *",
     "0 0 * * *", "59 23 * * *", "15 1,2,3 * * *", "*/20 0-22 * * *", "0 */2 * * *", "45 0 * * 0",
-    "10,50 0-3,23 1-15 * 1-5", "0 12 */2 3,4,9-12 *", "1 1 31 * */2"};
+    "10,50 0-3,23 1-15 * 1-5", "0 12 */2 3,4,9-12 *", "1 1 31 * */2", "30 2 L,L-6,LW * *",
+    "*/30 1,2 1W,15W,30W * 0L", "30 1 * 3,4,10-11 0#1,0#2,0L", "15 0,2,23 L-1 * 6#5,5L,4#4"};
+
+/* What was compared: asked, and answered as the oracle does. */
+static long compared;
 
 #define LAST_JUDGED (ORACLE_MINUTES - 27 * 60)
 
@@ -265,6 +271,7 @@ static int compare(const struct oracle *o, const struct cron *c, const struct tz
 	wall_us t = 0;
 	int want = i + 1;
 
+	compared++;
 	while (want < LAST_JUDGED && !o->runs[want])
 		want++;
 	if (cron_next(c, zone, o->from + i * MINUTE_US, gap, overlap, &t) != 0)
@@ -317,14 +324,25 @@ static const char *const zones[] = {"America/New_York", "Europe/Berlin", "Austra
     "America/St_Johns", "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca", "Asia/Gaza",
     "Antarctica/Troll", "Asia/Tehran"};
 
+static void tell(const char *which, int count, int changes)
+{
+	printf("# %s zones: %d, %d changes, %zu expressions, 9 rules: %ld instants equal\n", which,
+	    count, changes, N(exprs), compared);
+}
+
 Test(time_cron, equals_the_oracle_in_odd_zones)
 {
 	struct oracle *o = malloc(sizeof(*o));
+	int changes = 0, n;
 	size_t i;
 
-	for (i = 0; i < N(zones); i++)
-		cr_assert_gt(all_changes(o, zones[i], at("2009-06-01"), at("2012-06-01")), 0, "%s",
-		    zones[i]);
+	compared = 0;
+	for (i = 0; i < N(zones); i++) {
+		n = all_changes(o, zones[i], at("2009-06-01"), at("2012-06-01"));
+		cr_assert_gt(n, 0, "%s", zones[i]);
+		changes += n;
+	}
+	tell("odd", (int)N(zones), changes);
 	free(o);
 	LEAK_CHECK();
 }
@@ -336,6 +354,7 @@ Test(time_cron, equals_the_oracle_in_all_zones)
 	int changes = 0, count = 0;
 	FILE *f = NULL;
 
+	compared = 0;
 	if (getenv("SLUICE_TEST_ALL") != NULL)
 		f = fopen("/usr/share/zoneinfo/tzdata.zi", "re");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
@@ -347,12 +366,149 @@ Test(time_cron, equals_the_oracle_in_all_zones)
 		count++;
 	}
 	if (f != NULL) {
-		printf("# %d zones, %d changes, %zu expressions, 9 rules: equal\n", count, changes,
-		    N(exprs));
+		tell("all", count, changes);
 		fclose(f);
 		cr_assert_gt(count, 300);
 	}
 	free(o);
+	LEAK_CHECK();
+}
+
+/* ---- days, against a look at each of 400 years ---- */
+
+#define DAYS 146097 /* of 400 years, after which the calendar repeats itself, weekdays too */
+#define DAY_US (86400 * US_PER_S)
+
+static unsigned draw(unsigned *seed, unsigned n)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return (*seed >> 16) % n;
+}
+
+/* One item of a day of the month (kind 0) or of the week (1), of each form that there is. */
+static void put_item(struct str *b, int kind, unsigned *seed)
+{
+	unsigned n = draw(seed, 31) + 1, w = draw(seed, 8), k = draw(seed, 5) + 1;
+
+	switch (draw(seed, kind == 0 ? 6 : 4)) {
+	case 0:
+		str_addf(b, "%u", kind == 0 ? n : w);
+		break;
+	case 1:
+		str_addf(b, kind == 0 ? "%uW" : "%uL", kind == 0 ? n : w);
+		break;
+	case 2:
+		kind == 0 ? str_addf(b, "L-%u", n - 1) : str_addf(b, "%u#%u", w, k);
+		break;
+	case 3:
+		kind == 0 ? str_add(b, "LW") : str_addf(b, "%u#5", w);
+		break;
+	case 4:
+		str_add(b, "L");
+		break;
+	default:
+		str_addf(b, "%u-31/%u", n, w + 1);
+	}
+}
+
+/* "0 0 DAY MONTH WEEKDAY"; few months and few items, so that many match rarely or never. */
+static void put_expr(struct str *b, unsigned *seed)
+{
+	unsigned form = draw(seed, 4);
+
+	str_reset(b);
+	str_add(b, "0 0 ");
+	for (unsigned i = draw(seed, 2) + 1; form != 0 && i > 0; i--) {
+		put_item(b, 0, seed);
+		str_add(b, i > 1 ? "," : "");
+	}
+	str_add(b, form == 0 ? "*" : "");
+	str_addf(b, draw(seed, 2) ? " 2 " : " %u ", draw(seed, 12) + 1);
+	for (unsigned i = draw(seed, 2) + 1; form < 2 && i > 0; i--) {
+		put_item(b, 1, seed);
+		str_add(b, i > 1 ? "," : "");
+	}
+	str_add(b, form < 2 ? "" : "*");
+}
+
+/* Days that match, by a look at each; the instants of cron_next are these, from each to the next.
+ * Returns their number. */
+static int same_days(const char *expr)
+{
+	char field[5][ORACLE_FIELD];
+	wall_us first = at("1970-01-01"), t = first - 1, day;
+	struct err e = {0};
+	struct tz_date d;
+	struct cron c;
+	int n = 0, rc = cron_parse(expr, &c, &e);
+
+	oracle_fields(expr, field);
+	for (day = first; day < first + DAYS * DAY_US; day += DAY_US) {
+		tz_date(day, &d);
+		if (!oracle_day(field, &d))
+			continue;
+		n++;
+		cr_assert_eq(rc, 0, "%s matches: %s", expr, e.text);
+		cr_assert_eq(cron_next(&c, tz_utc(), t, 0, 0, &t), 0, "%s", expr);
+		cr_assert_eq(t, day, "%s: day %d", expr, (int)(day / DAY_US));
+	}
+	if (n > 0)
+		return n;
+	cr_assert_eq(rc, ERR_PARSE, "%s never matches", expr);
+	cr_assert_not_null(strstr(e.text, "never matches"), "%s: %s", expr, e.text);
+	return 0;
+}
+
+Test(time_cron, days_equal_the_oracle_over_400_years)
+{
+	static const char *const never[] = {"0 0 30 2 *", "0 0 31W 2 *", "0 0 31 4,6,9,11 *",
+	    "0 0 30W 2 *", "0 0 L-29 2 *", "0 0 L-30 4 *", "0 0 30,31W 2 */2", "0 0 31 2,4 */7"};
+	unsigned seed = 1, rounds = getenv("SLUICE_TEST_ALL") != NULL ? 2000 : 40, none = 0;
+	struct str b;
+	long days = 0;
+	size_t i;
+	int n;
+
+	str_init(&b, 200);
+	for (i = 0; i < N(never); i++)
+		cr_assert_eq(same_days(never[i]), 0, "%s", never[i]);
+	cr_assert_eq(same_days("0 0 29 2 *"), 97);
+	cr_assert_eq(same_days("0 0 * 2 1#5"), 15);
+	for (i = 0; i < rounds; i++) {
+		put_expr(&b, &seed);
+		n = same_days(str_peek(&b));
+		none += n == 0;
+		days += n;
+	}
+	printf("# days: %u expressions, %ld days of 400 years equal, %u never match\n", rounds,
+	    days, none);
+	cr_assert_gt(none, 0);
+	str_done(&b);
+	LEAK_CHECK();
+}
+
+/* Processor time: the bound is a hundred times what a search by days takes, and less than one by
+ * minutes would. */
+Test(time_cron, answers_at_once_where_little_or_nothing_matches)
+{
+	static const char *const rare[] = {
+	    "0 0 * 2 1#5", "0 0 29 2 *", "30 2 * 3 0#2", "0 0 L-28 2 *"};
+	clock_t began = clock();
+	struct cron c;
+	wall_us t;
+	int i, rc;
+
+	for (i = 0; i < 100; i++) {
+		cr_assert_eq(cron_parse("0 0 30 2 *", &c, NULL), ERR_PARSE);
+		cr_assert_eq(cron_parse("0 0 31W 2 *", &c, NULL), ERR_PARSE);
+		c = cron_of(rare[i % (int)N(rare)]);
+		t = at("2026-01-01");
+		rc = cron_next(&c, zone_of("America/New_York"), t, CRON_SKIP, CRON_FIRST, &t);
+		cr_assert_eq(rc == ERR_NOT_FOUND, c.hours != 1);
+	}
+	printf("# rare and never: %.0f us of processor time each\n",
+	    (double)(clock() - began) / CLOCKS_PER_SEC * 1e6 / 100);
+	cr_assert_lt(clock() - began, 10 * CLOCKS_PER_SEC);
 	LEAK_CHECK();
 }
 

@@ -34,7 +34,7 @@ bool oracle_look(struct oracle *o, const struct tz *zone, wall_us change)
 	return true;
 }
 
-/* Does the list of one field hold v? */
+/* Does the list of one field hold v, by its items of numbers alone? */
 static bool holds(const char *field, int v, int min, int max)
 {
 	char copy[100], *item, *rest = copy, *end;
@@ -43,6 +43,8 @@ static bool holds(const char *field, int v, int min, int max)
 	strncpy(copy, field, sizeof(copy) - 1);
 	copy[sizeof(copy) - 1] = '\0';
 	while ((item = strsep(&rest, ",")) != NULL) {
+		if (strpbrk(item, "LW#") != NULL)
+			continue;
 		low = min;
 		high = max;
 		step = 1;
@@ -63,11 +65,78 @@ static bool holds(const char *field, int v, int min, int max)
 	return false;
 }
 
-static bool day_holds(char field[5][40], const struct tz_date *d)
+static int month_days(const struct tz_date *d)
 {
-	bool day = holds(field[2], d->day, 1, 31);
-	bool weekday =
-	    holds(field[4], d->weekday, 0, 6) || (d->weekday == 0 && holds(field[4], 7, 0, 6));
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = (d->year % 4 == 0 && d->year % 100 != 0) || d->year % 400 == 0;
+
+	return d->month == 2 && leap ? 29 : days[d->month - 1];
+}
+
+/* Is the day the weekday nearest to day `to`, within the month, the earlier of two? */
+static bool is_nearest(const struct tz_date *d, int to, int last)
+{
+	int far, day, side, weekday;
+
+	if (to > last)
+		return false;
+	for (far = 0; far < 3; far++)
+		for (side = -1; side <= 1; side += 2) {
+			day = to + side * far;
+			weekday = (d->weekday + day - d->day + 70) % 7;
+			if (day >= 1 && day <= last && weekday != 0 && weekday != 6)
+				return day == d->day;
+		}
+	return false;
+}
+
+/* One item with a letter or # is for this day. */
+static bool month_day_is(const char *item, const struct tz_date *d)
+{
+	int last = month_days(d);
+	char *end;
+	long n;
+
+	if (strcmp(item, "L") == 0)
+		return d->day == last;
+	if (strcmp(item, "LW") == 0)
+		return is_nearest(d, last, last);
+	if (strncmp(item, "L-", 2) == 0)
+		return d->day == last - strtol(item + 2, NULL, 10);
+	n = strtol(item, &end, 10);
+	return strcmp(end, "W") == 0 && is_nearest(d, (int)n, last);
+}
+
+static bool weekday_is(const char *item, const struct tz_date *d)
+{
+	char *end;
+	long w = strtol(item, &end, 10) % 7;
+
+	if (w != d->weekday)
+		return false;
+	if (strcmp(end, "L") == 0)
+		return d->day + 7 > month_days(d);
+	return *end == '#' && (d->day + 6) / 7 == strtol(end + 1, NULL, 10);
+}
+
+static bool special(const char *field, const struct tz_date *d,
+    bool (*is)(const char *item, const struct tz_date *d))
+{
+	char copy[ORACLE_FIELD], *item, *rest = copy;
+
+	memcpy(copy, field, sizeof(copy));
+	while ((item = strsep(&rest, ",")) != NULL)
+		if (strpbrk(item, "LW#") != NULL && is(item, d))
+			return true;
+	return false;
+}
+
+bool oracle_day(char field[5][ORACLE_FIELD], const struct tz_date *d)
+{
+	bool day = holds(field[2], d->day, 1, 31) || special(field[2], d, month_day_is);
+	bool weekday = holds(field[4], d->weekday, 0, 6) ||
+		       (d->weekday == 0 && holds(field[4], 7, 0, 6)) ||
+		       special(field[4], d, weekday_is);
 
 	if (!holds(field[3], d->month, 1, 12))
 		return false;
@@ -76,24 +145,31 @@ static bool day_holds(char field[5][40], const struct tz_date *d)
 	return day || weekday;
 }
 
-void oracle_match(struct oracle *o, const char *expr)
+void oracle_fields(const char *expr, char field[5][ORACLE_FIELD])
 {
-	char field[5][40];
-	struct tz_date d;
-	int i, n;
-	bool day = false;
+	size_t i, n;
 
+	memset(field, 0, 5 * ORACLE_FIELD);
 	for (i = 0; i < 5; i++) {
 		expr += strspn(expr, " ");
-		n = (int)strcspn(expr, " ");
-		memcpy(field[i], expr, (size_t)n);
-		field[i][n] = '\0';
+		n = strcspn(expr, " ");
+		memcpy(field[i], expr, n);
 		expr += n;
 	}
+}
+
+void oracle_match(struct oracle *o, const char *expr)
+{
+	char field[5][ORACLE_FIELD];
+	struct tz_date d;
+	bool day = false;
+	int i;
+
+	oracle_fields(expr, field);
 	for (i = 0; i < ORACLE_SPAN; i++) {
 		tz_date((o->low + i) * MINUTE_US, &d);
 		if (i == 0 || (d.hour == 0 && d.minute == 0))
-			day = day_holds(field, &d);
+			day = oracle_day(field, &d);
 		o->match[i] =
 		    day && holds(field[1], d.hour, 0, 23) && holds(field[0], d.minute, 0, 59);
 	}

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#define ORACLE_FIELD 40 /* room for a field */
 #define ORACLE_HOURS 52 /* before and behind the change */
 #define ORACLE_MINUTES (2 * ORACLE_HOURS * 60)
 #define ORACLE_SPAN                                                                                \
@@ -24,7 +25,9 @@ struct oracle {
 
 /* False where an offset around the change has seconds, or times are shown more than twice. */
 bool oracle_look(struct oracle *o, const struct tz *zone, wall_us change);
-/* Five fields of numbers, lists, ranges, steps and * alone. */
+/* Five fields of numbers, lists, ranges, steps and *; in the days also L, L-n, nW, LW, nL, n#k. */
+void oracle_fields(const char *expr, char field[5][ORACLE_FIELD]);
+bool oracle_day(char field[5][ORACLE_FIELD], const struct tz_date *d);
 void oracle_match(struct oracle *o, const char *expr);
 void oracle_run(struct oracle *o, bool elapsed, enum cron_gap gap, enum cron_overlap overlap);
 
