@@ -13,17 +13,25 @@
 #include <unistd.h>
 
 #define START_LAST_MS 30000
+#define POOLS_MAX 2
 
+/* At most two at a time: while two retired ones still work, a third has to wait for the end of one.
+ */
 static bool start_is_wanted(const struct pool_link *p)
 {
+	unsigned live = 0;
+
 	if (p->closing || str_eq(p->o.starter, "") || p->ready_fd >= 0 ||
 	    evtimer_pending(p->start_timer, NULL))
 		return false;
 	for (const struct instance *i = p->instances; i; i = i->next) {
-		if (i->state < INST_DOWN && !i->retired && !i->refused)
+		if (i->state >= INST_DOWN || i->refused)
+			continue;
+		if (!i->retired)
 			return false;
+		live++;
 	}
-	return true;
+	return live < POOLS_MAX;
 }
 
 static void start_failed(struct pool_link *p)
