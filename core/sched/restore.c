@@ -40,6 +40,46 @@ static int retoken(const struct view *v, uint64_t epoch)
 	return counter > 0 ? meta_put(v, META_TOKEN, counter) : 0;
 }
 
+/* As a pause of everything does it: no schedule is evaluated until `resume --all`, which then
+ * judges every instant since the copy as missed. */
+static int schedules_stop(const struct view *v)
+{
+	char trigger[PLAN_NAME_MAX];
+	struct sched_rec s;
+	struct slice value;
+	struct view_walk w;
+	struct key k;
+	int rc;
+
+	view_walk_init(&w, v, TABLE_SCHED, NULL, 0, false);
+	while ((rc = view_walk_next(&w, &value)) == 0) {
+		uint32_t dag_no = w.key_n > 4 ? be_get32(w.key) : 0;
+
+		if (w.key_n < 5 || w.key_n - 4 >= sizeof(trigger) ||
+		    schedule_decode(value, &s, NULL) != 0)
+			return ERR_CORRUPT;
+		memcpy(trigger, w.key + 4, w.key_n - 4);
+		trigger[w.key_n - 4] = 0;
+		if (s.next != TIME_NONE) {
+			key_due_cron(&k, s.start_at != 0 ? s.start_at : s.next, dag_no, trigger);
+			rc = must(view_del(v, TABLE_DUE, k.b, k.n));
+		}
+		if (rc == 0 && s.catchup_at != 0) {
+			key_due_catchup(&k, s.catchup_at, dag_no, trigger);
+			rc = must(view_del(v, TABLE_DUE, k.b, k.n));
+		}
+		if (rc == 0 && s.upto == 0 && s.next != TIME_NONE)
+			s.upto = s.next - 1; /* a record of an older release */
+		s.next = TIME_NONE;
+		s.start_at = s.catchup_at = 0;
+		if (rc == 0)
+			rc = schedule_put(v, dag_no, trigger, &s);
+		if (rc != 0)
+			return rc;
+	}
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 static int number_raise(const struct view *v, const char *meta, uint64_t seen)
 {
 	uint64_t next = 0;
@@ -75,6 +115,8 @@ int sched_restore(const struct view *v, const struct restore_from *from)
 		rc = number_raise(v, META_NEXT_EVENT, from->next_event);
 	if (rc == 0)
 		rc = number_raise(v, META_NEXT_RUN, from->next_run);
+	if (rc == 0)
+		rc = schedules_stop(v);
 	if (rc == 0)
 		rc = meta_put(v, META_PAUSED, 1);
 	return rc != 0 ? rc : meta_put(v, META_HOLD, 1);

@@ -64,3 +64,31 @@ Test(sched_restore, numbers_jump_where_the_replaced_store_is_not_known)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* Paused means that no schedule is evaluated: not one tick before `resume --all`. */
+Test(sched_restore, no_schedule_starts_anything_before_resume)
+{
+	struct restore_from from = {.epoch = 6, .next_run = 40, .next_event = 50};
+	struct op resume = {.kind = OP_PAUSE};
+	struct rig g;
+	wall_us at;
+
+	rig_init(&g, 2);
+	rig_dag(&g, "d", "a",
+	    "{\"name\":\"t\",\"kind\":\"cron\",\"cron\":\"0 * * * *\",\"zone\":\"UTC\","
+	    "\"catchup\":{\"keep\":\"all\",\"within_ms\":-1}}",
+	    "\"max_runs\":9");
+	cr_assert_eq(sched_restore(&g.mem.view, &from), 0);
+	rig_check(&g);
+	cr_assert_eq(sched_next_due(&g.mem.view, &at), 0);
+	cr_assert_eq(at, TIME_NONE);
+	rig_due(&g, RIG_T0 + 3 * 3600 * US_PER_S);
+	cr_assert_eq(rig_runs(&g), 0);
+	cr_assert_eq(rig_op(&g, &resume), 0);
+	cr_assert_eq(sched_next_due(&g.mem.view, &at), 0);
+	cr_assert_eq(at, g.now, "what was missed meanwhile is made up for");
+	rig_due(&g, g.now);
+	cr_assert_gt(rig_runs(&g), 0);
+	rig_done(&g);
+	LEAK_CHECK();
+}
