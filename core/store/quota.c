@@ -95,9 +95,7 @@ static void level_set(struct quota *q, enum quota_level level, uint64_t limit)
 {
 	static const char *const says[] = {[QUOTA_OK] = "new events are taken, the alarm is over",
 	    [QUOTA_ALARM] = "shorten retention or raise limits.store; new events are taken",
-	    [QUOTA_REFUSE] =
-		"new events are refused until it uses less: shorten retention or raise "
-		"limits.store"};
+	    [QUOTA_REFUSE] = "new events are refused until it uses less: shorten retention"};
 
 	if (level == q->level)
 		return;
