@@ -12,6 +12,7 @@
 
 #define BUF_FIRST 256
 #define JSON_MAX_BYTES (16u << 20)
+#define POINTER_PART_MAX 256
 
 void slu_buf_init(slu_buf *b, size_t max)
 {
@@ -288,6 +289,55 @@ const char *slu_json_get_str(const slu_json *j, const char *key, const char *fal
 int64_t slu_json_get_i64(const slu_json *j, const char *key, int64_t fallback)
 {
 	return json_get_i64(json_in(j), key, fallback);
+}
+
+/* One part of a pointer, "~1" and "~0" undone. 0: longer than out. */
+static int pointer_part(const char *s, size_t n, char *out, size_t size)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (at + 1 >= size)
+			return 0;
+		if (s[i] == '~' && i + 1 < n && (s[i + 1] == '0' || s[i + 1] == '1'))
+			out[at++] = s[++i] == '0' ? '~' : '/';
+		else
+			out[at++] = s[i];
+	}
+	out[at] = 0;
+	return 1;
+}
+
+/* An index has no sign, no leading zero and nothing behind it. */
+static const struct json *element_at(const struct json *array, const char *part)
+{
+	uint64_t i;
+
+	if (part[0] < '0' || part[0] > '9' || (part[0] == '0' && part[1] != 0) ||
+	    str_to_u64(part, &i) < 0)
+		return NULL;
+	return json_at(array, (size_t)i);
+}
+
+const slu_json *slu_json_at(const slu_json *root, const char *pointer)
+{
+	const struct json *at = json_in(root);
+	char part[POINTER_PART_MAX];
+
+	while (at != NULL && *pointer == '/') {
+		size_t n = strcspn(++pointer, "/");
+
+		if (!pointer_part(pointer, n, part, sizeof(part)))
+			return NULL;
+		at = json_is(at, JSON_ARRAY) ? element_at(at, part) : json_get(at, part);
+		pointer += n;
+	}
+	return *pointer == 0 ? json_out(at) : NULL;
+}
+
+int slu_json_equal(const slu_json *a, const slu_json *b)
+{
+	return json_equal(json_in(a), json_in(b));
 }
 
 void slu_json_print(const slu_json *j, slu_buf *out)

@@ -57,3 +57,5 @@ TESTS += tests/sys/scenario_storm.sh
 EXTRA_DIST += tests/sys/scenario_storm.sh tests/sys/storm.py
 TESTS += tests/sys/scenario_backfill.sh
 EXTRA_DIST += tests/sys/scenario_backfill.sh
+TESTS += tests/sys/http_task.sh
+EXTRA_DIST += tests/sys/http_task.sh tests/sys/http_server.py

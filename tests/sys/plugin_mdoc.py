@@ -6,7 +6,7 @@ import json
 import re
 import sys
 
-SHIPPED = ("columns", "csv", "example", "exec", "lake", "noop", "slurm", "sqlite")
+SHIPPED = ("columns", "csv", "example", "exec", "http", "lake", "noop", "notify", "slurm", "sqlite")
 
 
 def text(s):

@@ -7,6 +7,7 @@ tests_unit_test_plugins_SOURCES = \
 	tests/unit/test_plugins_columns.c \
 	tests/unit/test_plugins_csv.c \
 	tests/unit/test_plugins_exec.c \
+	tests/unit/test_plugins_http.c \
 	tests/unit/test_plugins_lake.c \
 	tests/unit/test_plugins_sqlite.c
 tests_unit_test_plugins_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) $(SQLITE_CFLAGS)
