@@ -35,10 +35,20 @@ static int wait_gone(struct cli *cli, int64_t limit_ms)
 	    "the daemon still answers; what runs may need longer: sluice runs --state running");
 }
 
+static bool pool_ends(const char *state, int64_t limit_ms)
+{
+	struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+	mono_us end = clock_mono() + limit_ms * US_PER_MS;
+	bool lives = pool_lives(state);
+
+	for (; lives && clock_mono() < end; lives = pool_lives(state))
+		nanosleep(&nap, NULL);
+	return !lives;
+}
+
 /* A daemon that was told to leave has let go of the pool: it ends too, when what runs has ended. */
 static int tell_end(struct cli *cli, bool leave)
 {
-	struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
 	struct json *conf = NULL;
 	if (cli->url || cli_config_load(cli, &conf, &(struct err){0}) != 0) {
 		puts("the daemon has stopped");
@@ -46,13 +56,10 @@ static int tell_end(struct cli *cli, bool leave)
 	}
 	const char *state = json_get_str(conf, "state", "");
 	bool told = !leave || pool_stop(state, false, &(struct err){0}) == 0;
-	mono_us end = clock_mono() + POOL_END_MS * US_PER_MS;
-	bool lives = pool_lives(state);
-	for (; told && lives && clock_mono() < end; lives = pool_lives(state))
-		nanosleep(&nap, NULL);
-	puts(lives ? "the daemon has stopped; what runs goes on in the pool, which ends after it; "
-		     "the next daemon takes it over"
-		   : "daemon and pool have stopped");
+	bool ended = pool_ends(state, told ? POOL_END_MS : 0);
+	puts(ended ? "daemon and pool have stopped"
+		   : "the daemon has stopped; what runs goes on in the pool, which ends after it; "
+		     "the next daemon takes it over");
 	json_free(conf);
 	return EXIT_OK;
 }
@@ -61,16 +68,21 @@ static int without_daemon(struct cli *cli, bool cancel)
 {
 	struct json *conf = NULL;
 	struct err err = {0};
+	bool ended = false;
 	int rc = cli_config_load(cli, &conf, &err);
 	if (rc == 0)
 		rc = pool_stop(json_get_str(conf, "state", ""), cancel, &err);
+	if (rc == 0)
+		ended = pool_ends(json_get_str(conf, "state", ""), POOL_END_MS);
 	json_free(conf);
 	if (rc == ERR_NOT_FOUND)
 		return cli_error(EXIT_UNREACHABLE, "neither daemon nor pool is running");
 	if (rc)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	printf("no daemon; the pool %s\n",
-	    cancel ? "cancels what runs" : "ends when what runs has ended");
+	    ended ? "has stopped"
+		  : (cancel ? "cancels what runs and keeps the outcomes for the next daemon"
+			    : "ends when what runs has ended and a daemon took the outcomes"));
 	return EXIT_OK;
 }
 

@@ -55,7 +55,8 @@ static int write_lock(struct instance *i, struct err *err)
 		return err_errno(err, ERR_IO, errno, "cannot make %s", path);
 	n = snprintf(text, sizeof(text), "pid=%d\nstart=%" PRIu64 "\ncgroup=%s\n", (int)getpid(),
 	    start, i->cgroup);
-	if (flock(i->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	/* Whatever the umask: the daemon may be another user, and must see that it has ended. */
+	if (fchmod(i->lock_fd, 0644) != 0 || flock(i->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return err_errno(err, ERR_IO, errno, "cannot lock %s", path);
 	if (io_write_all(i->lock_fd, text, (size_t)n, err) != 0)
 		return err_prefix(err, "%s", path), ERR_IO;

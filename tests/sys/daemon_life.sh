@@ -192,6 +192,30 @@ daemon=
 expect 0 "$cli" shutdown --drain
 wait "$pid"
 
+echo "# shutdown --cancel without a daemon: what runs is cancelled, the outcome waits for a daemon; an idle pool ends"
+start
+: >out
+run=$(trigger slow)
+wait_for "the step's begin" test -s out
+drop() { # the daemon dies
+	kill -9 "$daemon"
+	wait "$daemon" 2>/dev/null
+	daemon=
+}
+drop
+expect 0 "$cli" shutdown --cancel
+grep -q 'no daemon; the pool cancels what runs' stdout || fail "it says: $(cat stdout)"
+start
+wait_for "the run's end" state_is "$run" failed
+[ "$(cat out)" = begin ] || fail "the step was not cancelled: $(cat out)"
+idle_pool() { [ "$(find state/pool -name '*.sock' -type s | wc -l)" = 1 ]; }
+expect 0 "$cli" run look
+wait_for "one pool" idle_pool
+drop
+expect 0 "$cli" shutdown --cancel
+grep -qx 'no daemon; the pool has stopped' stdout || fail "it says: $(cat stdout)"
+expect 4 "$cli" shutdown --cancel
+
 echo "# a damaged store"
 printf 'XXXX' | dd of=state/data.mdb bs=1 seek=20 conv=notrunc 2>/dev/null
 expect 1 "$bin" -c sluice.yaml --fsck
