@@ -47,13 +47,54 @@ offers 'orders ' sluice runs --dag or
 cli 0 trigger orders -o json
 run=$(value '.runs[0]')
 offers "$run " sluice show "${run:0:8}"
+zsh_line() { # zsh_line KEYS: what zsh makes of the line; it completes at a terminal only
+	timeout 60 python3 - "$1" <<'E'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "dumb"
+    os.execvp("zsh", ["zsh", "-f", "-i"])
+seen = b""
+def until(mark):
+    global seen
+    while mark not in seen:
+        seen += os.read(fd, 65536)
+    before, seen = seen.split(mark, 1)
+    return before
+os.write(fd, b"autoload -Uz compinit; compinit -u -D; . ./_sluice; PS1=; echo rea''dy\n")
+until(b"ready\r\n")
+os.write(fd, sys.argv[1].encode() + b"\x01print -r -- ma''de \r")
+until(b"\nmade ")
+print(until(b"\r").decode())
+os.kill(pid, 9)
+E
+}
 if command -v zsh >/dev/null; then
+	zsh_makes() { # zsh_makes KEYS LINE
+		local got
+		checks=$((checks + 1))
+		got=$(zsh_line "$1")
+		[ "$got" = "$2" ] || fail "zsh makes \"$got\" of \"$1\", not \"$2\""
+	}
 	checks=$((checks + 1))
-	zsh -f -c 'autoload -Uz compinit; compinit -u -D; . ./_sluice; whence -w _sluice' | grep -q function || fail "zsh does not load it"
+	zsh -n _sluice || fail "zsh finds fault with the syntax"
+	zsh_makes $'sluice trigger or\t' 'sluice trigger orders'
+	zsh_makes $'sluice runs -o nd\t' 'sluice runs -o ndjson'
+	zsh_makes $'sluice rerun --dow\t' 'sluice rerun --downstream'
 fi
 if command -v fish >/dev/null; then
+	fish_offers() { # fish_offers LINE TEXT: what fish offers for it begins so
+		checks=$((checks + 1))
+		# shellcheck disable=SC2016 # fish's own variable
+		HOME=$work fish --no-config -c 'source sluice.fish; complete -C $argv[1]' "$1" >.fish 2>&1
+		grep -q -- "^$2" .fish || fail "fish does not offer $2 for \"$1\": $(cat .fish)"
+	}
 	checks=$((checks + 1))
-	fish --no-config -c 'source sluice.fish; complete -C "sluice trigger or"' | grep -q '^orders' || fail "fish does not offer it"
+	fish -n sluice.fish || fail "fish finds fault with the syntax"
+	fish_offers 'sluice trigger or' orders
+	fish_offers 'sluice runs -o nd' ndjson
+	fish_offers 'sluice rerun --dow' --downstream
+	fish_offers 'sluice plugin li' list
 fi
 cli 0 shutdown
 wait "$daemon"
