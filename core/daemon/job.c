@@ -341,6 +341,27 @@ static void write_positions(const struct made *m, struct jw *w)
 	jw_end_object(w);
 }
 
+/* What the step has read in this run is what it reads again: true where that was written. */
+static bool write_cursor_again(const struct made *m, struct jw *w)
+{
+	const struct json *from;
+	struct slice doc;
+	struct json *j;
+
+	if (step_doc_get(m->v, &m->ref, STEP_DOC_CURSOR, &doc) != 0 ||
+	    json_parse(doc.p, doc.n, doc.n, &j, NULL) != 0)
+		return false;
+	from = json_get(j, "from");
+	jw_object(w);
+	jw_kstr(w, "json", json_get_str(from, "json", NULL));
+	write_us(w, "complete_us", json_get_i64(from, "complete_us", TIME_NONE));
+	jw_key(w, "upto");
+	jw_json(w, json_get(j, "upto"));
+	jw_end_object(w);
+	json_free(j);
+	return true;
+}
+
 static void write_cursor(const struct made *m, struct jw *w)
 {
 	struct cursor_rec r;
@@ -348,6 +369,8 @@ static void write_cursor(const struct made *m, struct jw *w)
 	char *text;
 
 	jw_key(w, "cursor");
+	if (m->part->has_cursor && write_cursor_again(m, w))
+		return;
 	if (!m->part->has_cursor ||
 	    cursor_get(m->v, m->run.dag, m->step->name, item_of(m), &r, &doc) != 0) {
 		jw_null(w);

@@ -78,14 +78,58 @@ static wall_us time_of(const struct json *j, const char *key)
 	return t == NULL || json_is(t, JSON_NULL) ? TIME_NONE : json_i64(t, TIME_NONE);
 }
 
-static int put_cursor(struct tx *x, const struct step_rec *s, const struct report *p)
+static void write_bound(struct jw *w, const char *key, struct slice text, wall_us complete)
+{
+	jw_key(w, key);
+	jw_object(w);
+	jw_key(w, "json");
+	jw_strn(w, text.p, text.n);
+	if (complete != TIME_NONE)
+		jw_ki64(w, "complete_us", complete);
+	jw_end_object(w);
+}
+
+/* What was read: from the cursor as it still is, exclusive, to the new one. */
+static int put_range(struct tx *x, const struct step_ref *ref, const char *step, const char *item,
+    const char *upto, const struct cursor_rec *c)
+{
+	struct cursor_rec old;
+	struct slice from;
+	struct str text;
+	struct jw w;
+	int rc = cursor_get(x->v, x->run.dag, step, item, &old, &from);
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	str_init(&text, PLAN_MAX_BYTES);
+	jw_init(&w, &text);
+	jw_object(&w);
+	if (rc == 0)
+		write_bound(&w, "from", from, old.complete_through);
+	write_bound(&w, "upto", (struct slice){upto, strlen(upto)}, c->complete_through);
+	jw_end_object(&w);
+	rc = text.failed ? ERR_LIMIT : step_doc_put(x->v, ref, STEP_DOC_CURSOR, text.s, text.len);
+	str_done(&text);
+	return rc;
+}
+
+/* The cursor moves on, unless this attempt read again what the step has read in this run. */
+static int put_cursor(
+    struct tx *x, const struct step_rec *s, const struct step_ref *ref, const struct report *p)
 {
 	const char *text = json_get_str(p->cursor, "json", NULL);
+	const char *step = x->plan->steps[s->step].name;
 	struct cursor_rec c = {x->run.no, s->token, time_of(p->cursor, "complete_us"), x->now};
+	struct slice there;
+	int rc;
 
 	if (text == NULL)
 		return 0;
-	return cursor_put(x->v, x->run.dag, x->plan->steps[s->step].name, s->item_key, &c, text);
+	rc = step_doc_get(x->v, ref, STEP_DOC_CURSOR, &there);
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	rc = put_range(x, ref, step, s->item_key, text, &c);
+	return rc != 0 ? rc : cursor_put(x->v, x->run.dag, step, s->item_key, &c, text);
 }
 
 /* Versions read: the position moves on, never back; the run keeps its range for a rerun. */
@@ -209,7 +253,7 @@ static int end_well(struct tx *x, struct step_rec *s, const struct report *p)
 	int rc = put_outputs(x, &ref, p);
 
 	if (rc == 0)
-		rc = put_cursor(x, s, p);
+		rc = put_cursor(x, s, &ref, p);
 	if (rc == 0)
 		rc = put_positions(x, s, &ref, p);
 	if (rc == 0)

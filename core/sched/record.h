@@ -352,7 +352,10 @@ enum step_doc {
 	STEP_DOC_ITEM,	      /* value of the foreach item */
 	STEP_DOC_RANGES, /* {"lake/x":{"from":7,"upto":9}}: versions read (`read: new`), so that a
 			   rerun reads them again */
-	STEP_DOC_HANDLE	 /* {"handle":"…"}: what submit gave for work elsewhere, its newest */
+	STEP_DOC_HANDLE, /* {"handle":"…"}: what submit gave for work elsewhere, its newest */
+	/* {"from":{"json","complete_us"}|null,"upto":{…}}: what a step with a cursor read when it
+	 * first succeeded in this run; from then on it reads that again and moves no cursor */
+	STEP_DOC_CURSOR
 };
 
 /* step_rec.code of a step that `--only` left out: it is skipped, and its children take it as met.

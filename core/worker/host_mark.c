@@ -14,6 +14,8 @@ const slu_mark *host_cursor_load(slu_run *run)
 	memset(&run->loaded, 0, sizeof(run->loaded));
 	run->loaded.size = sizeof(run->loaded);
 	run->loaded.cursor_json = json_get_str(c, "json", NULL);
+	if (run->loaded.cursor_json == NULL) /* a first range is read again: it had no lower end */
+		return NULL;
 	if (json_is(json_get(c, "complete_us"), JSON_NULL))
 		return &run->loaded;
 	run->loaded.flags = SLU_MARK_COMPLETE;

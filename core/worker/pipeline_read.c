@@ -39,13 +39,35 @@ static bool open_extract(struct reading *r)
 	return true;
 }
 
+/* A rerun of a step with a cursor stops where the run stopped: the source is not asked. */
+static bool bound_again(struct reading *r, const struct json *upto)
+{
+	slu_mark upper = {.size = sizeof(upper), .cursor_json = json_get_str(upto, "json", NULL)};
+
+	if (TABLE_SLOT(r->table, bound) == NULL) {
+		attempt_failf(r->at, SLU_E_UNSUPPORTED, "EXTRACT.RANGE",
+		    "this extract cannot stop where the run stopped when it read first: start a "
+		    "new run instead of a rerun");
+		return false;
+	}
+	if (json_get(upto, "complete_us") != NULL) {
+		upper.flags = SLU_MARK_COMPLETE;
+		upper.complete_us = json_get_i64(upto, "complete_us", 0);
+	}
+	mark_set(&r->upper, &upper);
+	return true;
+}
+
 static bool find_bound(struct reading *r, bool *ret_has)
 {
+	const struct json *upto = json_get(r->at->job->cursor, "upto");
 	slu_err e = {.size = sizeof(e), .row = -1};
 	slu_mark upper = {.size = sizeof(upper)};
 	slu_rc rc;
 
-	*ret_has = false;
+	*ret_has = json_is(upto, JSON_OBJECT);
+	if (*ret_has)
+		return bound_again(r, upto);
 	if (TABLE_SLOT(r->table, bound) == NULL)
 		return true;
 	rc = r->table->bound(r->st, &upper, &e);

@@ -390,8 +390,9 @@ static slu_rc extract_stream(void *st, const char *split, const slu_mark *from,
 	slu_rc rc;
 
 	(void)split;
-	(void)upto;    /* what bound() gave is kept here, with its transaction */
-	if (x->cursor) /* an empty source keeps the position */
+	if (x->cursor && upto && upto->cursor_json && !x->upper.len)
+		slu_buf_add(&x->upper, upto->cursor_json); /* bound() was not asked: a rerun */
+	if (x->cursor)					   /* an empty source keeps the position */
 		slu_buf_add(&x->kept, x->upper.len ? slu_buf_text(&x->upper) : lower ? lower : "");
 	rc = begin_reading(x, err);
 	if (rc == SLU_OK && x->columns)

@@ -451,7 +451,8 @@ slu_rc plug_extract(struct plug *p, const slu_kind *kind, const char *conn_optio
 	}
 	if (rc == SLU_OK)
 		rc = kind->extract->open(&plug_host, run, conn, &st, err);
-	if (rc == SLU_OK && kind->extract->bound)
+	upto.cursor_json = p->upto; /* a rerun: bound() is not asked */
+	if (rc == SLU_OK && kind->extract->bound && !p->upto)
 		rc = kind->extract->bound(st, &upto, err);
 	if (rc == SLU_E_UNSUPPORTED && st)
 		rc = SLU_OK; /* no bound of its own */

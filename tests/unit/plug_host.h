@@ -27,6 +27,7 @@ struct plug { /* one attempt */
 	int32_t cancelled;
 	slu_mark cursor; /* what cursor_load gives */
 	char cursor_text[512];
+	const char *upto;		/* a rerun: where to stop, instead of bound(); or NULL */
 	const slu_warehouse *warehouse; /* what session() lends */
 	void *session;
 	int64_t marks;

@@ -632,6 +632,36 @@ Test(plugins_sqlite, cursor_reads_each_row_once_also_with_ties)
 	LEAK_CHECK();
 }
 
+Test(plugins_sqlite, a_range_is_read_again_as_it_was)
+{
+	static const char options[] =
+	    "{\"table\":\"s\",\"cursor\":{\"column\":\"at\",\"tie\":[\"id\"]}}";
+	const slu_kind *kind = plug_kind("sqlite", "sqlite");
+	struct plug p;
+	struct str out;
+	slu_err err = {.size = sizeof(err)};
+
+	plug_init(&p);
+	str_init(&out, 1 << 20);
+	(void)rows(&p, "CREATE TABLE s (id INTEGER, at TEXT)");
+	(void)rows(&p, "INSERT INTO s VALUES (1, 'a'), (2, 'b'), (3, 'b'), (4, 'c'), (5, NULL)");
+	p.upto = "{\"column\":\"at\",\"at\":[\"t:b\",\"i:2\"]}";
+	cr_assert_eq(
+	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
+	cr_assert_str_eq(str_peek(&out), "{\"id\":1,\"at\":\"a\"}\n{\"id\":2,\"at\":\"b\"}\n");
+	cr_assert_str_eq(p.mark_text, p.upto);
+	(void)str_copy(p.cursor_text, sizeof(p.cursor_text), p.upto);
+	p.cursor.cursor_json = p.cursor_text;
+	p.upto = "{\"column\":\"at\",\"at\":[\"t:b\",\"i:3\"]}";
+	str_reset(&out);
+	cr_assert_eq(
+	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
+	cr_assert_str_eq(str_peek(&out), "{\"id\":3,\"at\":\"b\"}\n");
+	str_done(&out);
+	plug_done(&p);
+	LEAK_CHECK();
+}
+
 Test(plugins_sqlite, window_is_exact_whatever_the_spelling_of_the_time)
 {
 	const slu_kind *kind = plug_kind("sqlite", "sqlite");

@@ -168,6 +168,71 @@ Test(sched_outcome, success_writes_figures_outputs_cursor_and_positions)
 	LEAK_CHECK();
 }
 
+static void answer_cursor(struct rig *g, uint64_t run, const char *cursor, int at)
+{
+	struct str text;
+
+	str_init(&text, 1000);
+	str_addf(&text, "{\"class\":\"ok\",\"cursor\":{\"json\":\"%s\",\"complete_us\":%d}}",
+	    cursor, at);
+	cr_assert(rig_answer(g, run, "a", OUTCOME_OK, str_peek(&text)));
+	cr_assert_eq(rig_state(g, run, "a"), STEP_SUCCEEDED);
+	str_done(&text);
+}
+
+static void cursor_is(struct rig *g, const char *want, uint64_t run)
+{
+	struct cursor_rec cur;
+	struct slice json;
+
+	cr_assert_eq(cursor_get(&g->mem.view, "d", "a", "", &cur, &json), 0);
+	cr_assert(json.n == strlen(want) && memcmp(json.p, want, json.n) == 0, "%.*s", (int)json.n,
+	    json.p);
+	cr_assert_eq(cur.run, run);
+}
+
+static void range_is(struct rig *g, uint64_t run, const char *want)
+{
+	struct step_ref ref = {run, 0, 0};
+	struct slice doc;
+
+	cr_assert_eq(step_doc_get(&g->mem.view, &ref, STEP_DOC_CURSOR, &doc), 0);
+	cr_assert(
+	    doc.n == strlen(want) && memcmp(doc.p, want, doc.n) == 0, "%.*s", (int)doc.n, doc.p);
+}
+
+Test(sched_outcome, a_rerun_keeps_its_range_and_moves_no_cursor)
+{
+	struct op again = {.kind = OP_RERUN};
+	struct rig g;
+	uint64_t first = begin(&g, "a"), second;
+	struct slice doc;
+
+	cr_assert_eq(
+	    step_doc_get(&g.mem.view, &(struct step_ref){first, 0, 0}, STEP_DOC_CURSOR, &doc),
+	    ERR_NOT_FOUND);
+	answer_cursor(&g, first, "one", 5);
+	cursor_is(&g, "one", first);
+	range_is(&g, first, "{\"upto\":{\"json\":\"one\",\"complete_us\":5}}");
+	second = rig_start(&g, "d");
+	/* one that failed has read nothing: its rerun reads on */
+	rig_fail(&g, second, "a", "config");
+	again.u.rerun.run = second;
+	cr_assert_eq(rig_op(&g, &again), 0, "%s", g.r.err.text);
+	answer_cursor(&g, second, "two", 6);
+	cursor_is(&g, "two", second);
+	range_is(&g, second,
+	    "{\"from\":{\"json\":\"one\",\"complete_us\":5},"
+	    "\"upto\":{\"json\":\"two\",\"complete_us\":6}}");
+	again.u.rerun.run = first;
+	cr_assert_eq(rig_op(&g, &again), 0, "%s", g.r.err.text);
+	answer_cursor(&g, first, "far", 9);
+	cursor_is(&g, "two", second);
+	range_is(&g, first, "{\"upto\":{\"json\":\"one\",\"complete_us\":5}}");
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_outcome, a_report_that_names_no_data_set_writes_nothing_of_it)
 {
 	static const char *const bad[] = {

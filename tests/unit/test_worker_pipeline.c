@@ -101,6 +101,25 @@ Test(worker_pipeline, cursor_goes_into_ledger_and_report_and_comes_back)
 	LEAK_CHECK();
 }
 
+Test(worker_pipeline, a_rerun_reads_the_recorded_range_and_asks_for_no_bound)
+{
+	struct rig r;
+
+	rig_init(&r, "{" PROBE_EXTRACT ",'cursor':{'column':'id'},'options':{}}," PROBE_LOAD "}}");
+	rig_set(
+	    &r, "cursor", "{'json':'{\\'id\\':3}','upto':{'json':'{\\'id\\':7}','complete_us':8}}");
+	rig_run(&r);
+	cr_assert(rig_logged(&r, "extract stream from {\"id\":3} upto {\"id\":7}"), "%s",
+	    str_peek(&r.log));
+	rig_done(&r);
+	rig_init(&r, "{" PROBE_EXTRACT ",'cursor':{'column':'id'},'options':{}}," PROBE_LOAD "}}");
+	rig_set(&r, "cursor", "{'json':null,'upto':{'json':'{\\'id\\':7}'}}");
+	rig_run(&r);
+	cr_assert(rig_logged(&r, "extract stream from - upto {\"id\":7}"), "%s", str_peek(&r.log));
+	rig_done(&r);
+	LEAK_CHECK();
+}
+
 Test(worker_pipeline, asks_the_ledger_before_the_source_is_opened)
 {
 	struct rig r;
