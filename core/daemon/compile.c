@@ -178,6 +178,7 @@ static void answer(struct compile *c, int rc, const struct err *err)
 	else if (json_len(c->view.errors) && !c->d->once) /* once prints them */
 		log_warn("%zu errors in DAG files: see sluice plan", json_len(c->view.errors));
 	c->trim = c->changed.n > CHUNK;
+	watch_inputs(c->d->watching);
 	work_clear(c);
 	c->head = r->next;
 	c->working = false;
@@ -302,6 +303,18 @@ static void compare_dag(struct compile *c, const struct scan_file *f, const stru
 	store_read_end(c->d->own_read);
 }
 
+/* The file is a list now: a DAG that stood in it is gone. */
+static void compare_list(struct compile *c, const struct scan_file *f)
+{
+	const struct view *v = store_read_begin(c->d->own_read);
+	struct slice report;
+	struct file_rec rec;
+
+	if (v && file_get(v, f->path, &rec, &report) == 0 && rec.dag[0])
+		plan_view_gone(&c->view, rec.dag, f->path);
+	store_read_end(c->d->own_read);
+}
+
 static void report_print(const struct json *file, struct str *out)
 {
 	struct json *report;
@@ -334,16 +347,18 @@ static void take_file(struct compile *c, const struct scan_file *f, const struct
 	if (f->mtime_ns + RACY_NS > (uint64_t)clock_wall() * 1000)
 		out.rec.mtime_ns = 0;
 	memcpy(out.rec.signature, c->signature, sizeof(out.rec.signature));
-	out.rec.ok = json_get_bool(j, "ok", false) && plan;
-	if (out.rec.ok)
+	out.rec.ok = json_get_bool(j, "ok", false); /* without a plan: a list, no DAG */
+	if (plan)
 		str_copy(out.rec.dag, sizeof(out.rec.dag), json_get_str(j, "dag", ""));
 	str_init(&text, REPLY_MAX);
 	report_print(j, &text);
 	out.report = plans_text(c->plans, str_take(&text));
-	if (out.rec.ok) {
+	if (out.rec.ok && plan) {
 		out.plan = plans_text(c->plans, mem_strdup(plan));
 		out.plan_n = strlen(plan);
 		compare_dag(c, f, &out, json_get(j, "report"));
+	} else if (out.rec.ok) {
+		compare_list(c, f);
 	}
 	plan_view_errors(&c->view, c->dir, f->path, json_get(j, "report"));
 	VEC_ADD(&c->plans->files, out);
@@ -551,7 +566,7 @@ void compile_pool_changed(struct compile *c)
 
 /* ---- what changed ---- */
 
-enum found { FOUND_SAME, FOUND_BROKEN, FOUND_CHANGED };
+enum found { FOUND_SAME, FOUND_LIST, FOUND_BROKEN, FOUND_CHANGED };
 
 static enum found look_at(struct compile *c, const struct view *v, const struct scan_file *f)
 {
@@ -564,7 +579,9 @@ static enum found look_at(struct compile *c, const struct view *v, const struct 
 	    memcmp(rec.signature, c->signature, sizeof(rec.signature)) != 0 ||
 	    !scan_inputs_same(report.p, report.n))
 		return FOUND_CHANGED;
-	return rec.ok ? FOUND_SAME : FOUND_BROKEN;
+	if (!rec.ok)
+		return FOUND_BROKEN;
+	return rec.dag[0] ? FOUND_SAME : FOUND_LIST;
 }
 
 /* What was wrong with a file that is as it was. */
@@ -616,7 +633,7 @@ static int find_changes(struct compile *c, struct err *err)
 			VEC_ADD(&c->changed, i);
 		else if (found == FOUND_BROKEN)
 			VEC_ADD(&broken, i);
-		else
+		else if (found == FOUND_SAME)
 			c->view.same++;
 	}
 	find_gone(c, v);

@@ -104,6 +104,8 @@ void due_timer_arm(struct due_timer *t); /* reads the first due instant */
 struct watch *watch_new(struct daemon *d);
 void watch_free(struct watch *w);
 bool watch_is_on(const struct watch *w);
+/* The folders of other files that plans are made from, once they are known. NULL: nothing. */
+void watch_inputs(struct watch *w);
 void watch_conf(struct watch *w); /* another configuration: begin, go elsewhere or end */
 
 /* ---- signal.c ---- */

@@ -210,18 +210,38 @@ void scan_inputs_put(struct json *report, const struct json *paths)
 	json_put(report, "inputs", all);
 }
 
-bool scan_inputs_same(const char *report, size_t n)
+/* NULL where it has none; *ret_rc: it cannot be read. The caller frees. */
+static struct json *inputs_of(const char *report, size_t n, int *ret_rc)
 {
 	static const char member[] = "\"inputs\":{";
+	struct json *j = NULL;
+
+	*ret_rc = 0;
+	if (!memmem(report, n, member, sizeof(member) - 1)) /* 10,000 reports are not parsed */
+		return NULL;
+	*ret_rc = json_parse(report, n, REPORT_MAX, &j, NULL);
+	return *ret_rc == 0 ? j : NULL;
+}
+
+void scan_inputs_each(
+    const char *report, size_t n, void (*each)(void *arg, const char *path), void *arg)
+{
+	int rc;
+	struct json *j = inputs_of(report, n, &rc);
+
+	for (const struct json *p = json_first(json_get(j, "inputs")); p; p = json_next(p))
+		each(arg, json_key(p));
+	json_free(j);
+}
+
+bool scan_inputs_same(const char *report, size_t n)
+{
 	const struct json *p;
 	int64_t what[LOOK];
-	struct json *j;
-	bool same = true;
+	int rc;
+	struct json *j = inputs_of(report, n, &rc);
+	bool same = rc == 0;
 
-	if (!memmem(report, n, member, sizeof(member) - 1)) /* 10,000 reports are not parsed */
-		return true;
-	if (json_parse(report, n, REPORT_MAX, &j, NULL) != 0)
-		return false;
 	for (p = json_first(json_get(j, "inputs")); same && p; p = json_next(p)) {
 		look(json_key(p), what);
 		for (size_t i = 0; i < LOOK; i++)

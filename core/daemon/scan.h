@@ -25,6 +25,9 @@ void scan_signature(const struct conf *conf, uint8_t out[HASH_SHA256_BYTES]);
 /* Files that a plan was made from beside its own: the compiler names them (`"inputs": [path…]`),
  * the report keeps how they looked (`"inputs": {path: [size, inode, seconds, nanoseconds]}`). */
 void scan_inputs_put(struct json *report, const struct json *paths);
+/* Their paths. */
+void scan_inputs_each(
+    const char *report, size_t n, void (*each)(void *arg, const char *path), void *arg);
 /* true where none of a stored report's inputs has changed. */
 bool scan_inputs_same(const char *report, size_t n);
 

@@ -1,8 +1,8 @@
-/* watch.c: the DAG folder by inotify, where sluice.yaml says `watch: true`. A change is looked at
- * once nothing more has happened for SETTLE_MS, at the latest after LATEST_MS: a checkout of many
- * files, an editor's renames and a half-written file are one change. Where the kernel refuses to
- * watch, the log says so and files are taken at HUP and by apply as always. Owner: struct daemon,
- * loop thread. */
+/* watch.c: the DAG folder by inotify, and folders of other files that plans are made from, where
+ * sluice.yaml says `watch: true`. A change is looked at once nothing more has happened for
+ * SETTLE_MS, at the latest after LATEST_MS: a checkout of many files, an editor's renames and a
+ * half-written file are one change. Where the kernel refuses to watch, the log says so and files
+ * are taken at HUP and by apply as always. Owner: struct daemon, loop thread. */
 #define LOG_AT "daemon"
 #include "core/daemon/daemon.h"
 
@@ -10,6 +10,8 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/dag/conf.h"
+#include "core/daemon/scan.h"
+#include "core/sched/table.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -123,6 +125,37 @@ static void on_watch_readable(evutil_socket_t fd, short what, void *arg)
 	event_add(w->look, &wait);
 }
 
+static void add_input(void *arg, const char *path)
+{
+	struct watch *w = arg;
+	char *dir = io_path_dir(path);
+
+	if (w->folders < FOLDERS_MAX && inotify_add_watch(w->fd, dir, WANTED) >= 0)
+		w->folders++; /* also one that is watched already */
+	mem_free(dir);
+}
+
+void watch_inputs(struct watch *w)
+{
+	const struct view *v;
+	struct view_walk walk;
+	struct slice report;
+	struct file_rec rec;
+	char *path;
+
+	if (!watch_is_on(w))
+		return;
+	v = store_read_begin(w->d->own_read);
+	view_walk_init(&walk, v, TABLE_FILE, NULL, 0, false);
+	while (v && view_walk_next(&walk, NULL) == 0) {
+		path = mem_strndup((const char *)walk.key, walk.key_n);
+		if (file_get(v, path, &rec, &report) == 0)
+			scan_inputs_each(report.p, report.n, add_input, w);
+		mem_free(path);
+	}
+	store_read_end(w->d->own_read);
+}
+
 static void begin(struct watch *w)
 {
 	const char *dir = w->d->conf->dags_dir;
@@ -138,6 +171,7 @@ static void begin(struct watch *w)
 	w->readable = event_new(w->d->loop.base, w->fd, EV_READ | EV_PERSIST, on_watch_readable, w);
 	event_add(w->readable, NULL);
 	log_info("watching %s: %d folders", w->dir, w->folders);
+	watch_inputs(w);
 }
 
 /* Folders may be new or gone: all are watched anew, before the files are looked at. */

@@ -191,6 +191,10 @@ static void compile_one(struct unit *u)
 	u->root = yaml_doc_root(u->doc);
 	if (u->root == NULL)
 		return;
+	/* items, see cross_check; but `- dag: x` was meant as a DAG */
+	u->out->list = u->root->kind == YAML_LIST && yaml_get(u->root->first, "dag") == NULL;
+	if (u->out->list)
+		return;
 	if (u->root->kind != YAML_MAP) {
 		diag_error(u->d, u->root, "wrong-type", "begin with dag: NAME",
 		    "a DAG file is a map of keys, not %s", yaml_kind_name(u->root));
@@ -235,6 +239,7 @@ static void unit_done(struct unit *u)
 	json_free(u->params);
 	yaml_doc_free(u->doc);
 	mem_free(u->folder);
+	include_done(u);
 	VEC_DONE(&u->owned);
 	VEC_DONE(&u->published);
 	VEC_DONE(&u->members);
@@ -282,7 +287,7 @@ struct compile_output *compile_set(const struct compile_input *in)
 
 void compile_output_free(struct compile_output *out)
 {
-	size_t i;
+	size_t i, j;
 
 	if (out == NULL)
 		return;
@@ -290,6 +295,9 @@ void compile_output_free(struct compile_output *out)
 		mem_free(out->v[i].path);
 		mem_free(out->v[i].plan);
 		diags_done(&out->v[i].diags);
+		for (j = 0; j < out->v[i].inputs.n; j++)
+			mem_free(out->v[i].inputs.v[j]);
+		VEC_DONE(&out->v[i].inputs);
 	}
 	mem_free(out->v);
 	mem_free(out);

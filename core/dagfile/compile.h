@@ -1,11 +1,13 @@
 /* compile.h: DAG texts -> plans (core/README.md §3), with everything that is wrong by line and
- * column. A pure function over texts: it reads no file and no clock; the worker does. */
+ * column. A pure function over texts: it reads no file and no clock; the worker does, also for the
+ * files that a DAG file names. */
 #ifndef CORE_DAGFILE_COMPILE_H
 #define CORE_DAGFILE_COMPILE_H
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/base/vec.h"
 #include "core/dag/plan.h"
 #include "core/dagfile/catalog.h"
 #include "core/dagfile/diag.h"
@@ -34,6 +36,10 @@ struct compile_input {
 	wall_us now;		       /* for `next`; TIME_NONE: not asked for */
 	bool whole; /* the files are all there are: a data set that nobody publishes is worth a
 		       warning */
+	/* Text of a file that a DAG file names, at most the bytes that *out may take; NULL: no
+	 * other file can be read. */
+	int (*read)(void *arg, const char *path, struct str *out, struct err *err);
+	void *read_arg;
 };
 
 /* What came of one file. */
@@ -41,12 +47,14 @@ struct compile_result {
 	char *path;		 /* owned */
 	char dag[PLAN_NAME_MAX]; /* "" where the file does not say */
 	bool ok;		 /* no errors */
+	bool list;		 /* no DAG, but a list for the foreach of another file: no plan */
 	char *plan;    /* owned; NULL where there are errors or names that only sluice.yaml knows */
 	size_t plan_n; /* bytes */
 	const char *promise; /* weakest of its loads: none at_least_once replace once */
 	struct diags diags;
 	wall_us next[COMPILE_NEXT]; /* of its cron triggers, from now on */
 	size_t n_next;
+	VEC(char *) inputs; /* owned: other files that it names, read or not */
 };
 struct compile_output {
 	struct compile_result *v; /* owned; in the order of the files */

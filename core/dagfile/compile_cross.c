@@ -227,12 +227,31 @@ static void check_circles(struct unit *units, size_t n, const struct mentions *p
 	mem_free(w.cursor);
 }
 
+/* A file that is a list is the list of another one's foreach, and no DAG. */
+static void check_lists(struct unit *units, size_t n)
+{
+	size_t i, j, k;
+
+	for (i = 0; i < n; i++) {
+		bool used = !units[i].out->list;
+
+		for (j = 0; j < n && !used; j++)
+			for (k = 0; k < units[j].out->inputs.n && !used; k++)
+				used = strcmp(units[j].out->inputs.v[k], units[i].file->path) == 0;
+		if (!used)
+			diag_warn(units[i].d, units[i].root, "no-dag",
+			    "name it in a foreach (in: {file: …}), or begin it with dag: NAME",
+			    "this file is a list that no DAG file here names");
+	}
+}
+
 void cross_check(struct unit *units, size_t n, const struct compile_input *in)
 {
 	struct mentions pubs = {0}, templates = {0};
 	size_t i, j;
 
 	check_names(units, n);
+	check_lists(units, n);
 	check_owners(units, n);
 	for (i = 0; i < n; i++)
 		for (j = 0; j < units[i].published.n; j++) {

@@ -30,6 +30,8 @@ struct named {
 	const char *unit; /* of the join, where it is a member of a trigger with one */
 };
 
+struct include;
+
 struct unit { /* one file */
 	const struct compile_input *in;
 	const struct compile_file *file;
@@ -47,6 +49,7 @@ struct unit { /* one file */
 	bool unresolved;  /* a name that only sluice.yaml knows: no plan */
 	unsigned promise; /* lowest so far; PROMISE_* */
 	VEC(struct named) owned, published, members;
+	VEC(struct include *) includes; /* owned: compile_include.c */
 };
 
 /* compile_graph.c: steps, needs, order. */
@@ -69,6 +72,13 @@ void times_write(struct unit *u, const struct yaml_node *trigger, const char *zo
 
 /* compile_step.c */
 void steps_write(struct unit *u, struct jw *w);
+
+/* compile_include.c: the list in the file that `at` names; NULL where there is none. *ret: where to
+ * say what is wrong in it (NULL: it cannot be named so); include_tell says it at that place. */
+const struct yaml_node *include_list(
+    struct unit *u, const struct yaml_node *at, struct diags **ret);
+void include_tell(struct unit *u, const struct yaml_node *at);
+void include_done(struct unit *u);
 
 /* compile_role.c: which plugin does a task, extract, transform or load, and with which options. */
 struct role_use {

@@ -118,27 +118,23 @@ static bool is_scalar(const struct yaml_node *n)
 	return n->kind != YAML_LIST && n->kind != YAML_MAP && n->kind != YAML_NULL;
 }
 
-static void check_items(
-    struct step_ctx *c, const struct yaml_node *list, const struct yaml_node *key)
+static void check_items(struct diags *d, const struct yaml_node *list, const struct yaml_node *key)
 {
 	const struct yaml_node *i, *j;
 
 	if (list->n == 0)
-		diag_error(
-		    c->u->d, list, "empty-list", "name at least one item", "foreach has no item");
+		diag_error(d, list, "empty-list", "name at least one item", "foreach has no item");
 	for (i = list->first; i != NULL; i = i->next) {
 		if (i->kind == YAML_NULL)
-			diag_error(c->u->d, i, "wrong-type", "give it a value or leave it out",
+			diag_error(d, i, "wrong-type", "give it a value or leave it out",
 			    "an item is empty");
 		if (!is_scalar(i) && key == NULL) {
-			diag_error(c->u->d, i, "missing-key",
-			    "add key: \"${item.name}\" to foreach",
+			diag_error(d, i, "missing-key", "add key: \"${item.name}\" to foreach",
 			    "items that are maps or lists need a key");
 			return;
 		}
 		if (i->kind == YAML_TEXT && expr_is_template(i->text)) {
-			diag_error(c->u->d, i, "no-template-here",
-			    "in: \"${…}\" may give the whole list",
+			diag_error(d, i, "no-template-here", "in: \"${…}\" may give the whole list",
 			    "no ${…} can stand in one item");
 			return;
 		}
@@ -146,11 +142,41 @@ static void check_items(
 			continue;
 		for (j = list->first; j != i; j = j->next)
 			if (strcmp(j->text, i->text) == 0) {
-				diag_error(c->u->d, i, "duplicate-name", "leave it out",
+				diag_error(d, i, "duplicate-name", "leave it out",
 				    "the item \"%.80s\" stands twice", i->text);
 				break;
 			}
 	}
+}
+
+/* The list as it stands, in the DAG file or in one of its own; NULL: a ${…}, or none. *ret_d: where
+ * to say what is wrong in it. */
+static const struct yaml_node *items_of(
+    struct unit *u, const struct yaml_node *foreach, struct diags **ret_d)
+{
+	const struct yaml_node *in = yaml_get(foreach, "in"), *file = yaml_get(in, "file");
+
+	*ret_d = u->d;
+	if (file != NULL)
+		return include_list(u, file, ret_d);
+	return in != NULL && !in->bad && in->kind == YAML_LIST ? in : NULL;
+}
+
+static void write_in(struct step_ctx *c, const struct yaml_node *f, struct jw *w)
+{
+	const struct yaml_node *in = yaml_get(f, "in"), *file = yaml_get(in, "file"), *list;
+	struct diags *d;
+
+	list = items_of(c->u, f, &d);
+	if (list != NULL)
+		check_items(d, list, yaml_get(f, "key"));
+	if (file != NULL)
+		include_tell(c->u, file);
+	jw_key(w, "in");
+	if (list != NULL || in != NULL)
+		yaml_write_json(list != NULL ? list : in, w);
+	else
+		jw_null(w);
 }
 
 static void write_foreach(struct step_ctx *c, const struct yaml_node *f, struct jw *w)
@@ -169,16 +195,10 @@ static void write_foreach(struct step_ctx *c, const struct yaml_node *f, struct 
 	outer.roots &= ~(unsigned)EXPR_ITEM;
 	outer.item_name = NULL;
 	expr_check_tree(c->u->d, in, &outer, WANT_LIST);
-	if (in != NULL && !in->bad && in->kind == YAML_LIST)
-		check_items(c, in, key);
 	expr_check_tree(c->u->d, key, &c->scope, WANT_TEXT);
 	jw_key(w, "foreach");
 	jw_object(w);
-	jw_key(w, "in");
-	if (in != NULL)
-		yaml_write_json(in, w);
-	else
-		jw_null(w);
+	write_in(c, f, w);
 	jw_kstr(w, "as", as);
 	if (key != NULL)
 		jw_kstr(w, "key", node_text(f, "key", NULL));
@@ -297,12 +317,13 @@ static void write_pools(const struct step_ctx *c, struct jw *w)
 }
 
 /* ---- needs, reads, publishes ---- */
-/* `match: item` needs a foreach at both ends; two lists that are written out must agree. */
+/* `match: item` needs a foreach at both ends; two lists that are known must agree. */
 static void check_match(const struct step_ctx *c, const struct need *n)
 {
 	const struct yaml_node *own = yaml_get(c->n, "foreach"), *a, *b,
 			       *other = yaml_get(c->u->steps[n->step].node, "foreach");
-	const struct yaml_node *mine = yaml_get(own, "in"), *theirs = yaml_get(other, "in");
+	const struct yaml_node *mine, *theirs;
+	struct diags *d;
 
 	if (own == NULL || other == NULL) {
 		diag_error(c->u->d, n->at, "conflicting-keys",
@@ -311,8 +332,9 @@ static void check_match(const struct step_ctx *c, const struct need *n)
 		    own == NULL ? c->s->name : c->u->steps[n->step].name);
 		return;
 	}
-	if (mine == NULL || theirs == NULL || mine->kind != YAML_LIST ||
-	    theirs->kind != YAML_LIST || yaml_get(own, "key") != NULL ||
+	theirs = items_of(c->u, other, &d);
+	mine = items_of(c->u, own, &d);
+	if (mine == NULL || theirs == NULL || yaml_get(own, "key") != NULL ||
 	    yaml_get(other, "key") != NULL || mine->n > 2000)
 		return; /* compared when it runs */
 	for (a = mine->first; a != NULL; a = a->next) {
@@ -321,7 +343,7 @@ static void check_match(const struct step_ctx *c, const struct need *n)
 		     b = b->next)
 			;
 		if (b == NULL && is_scalar(a))
-			diag_error(c->u->d, a, "no-partner", "give both steps the same items",
+			diag_error(d, a, "no-partner", "give both steps the same items",
 			    "the step \"%s\" has no item \"%.80s\" to pair with",
 			    c->u->steps[n->step].name, a->text);
 	}

@@ -26,7 +26,6 @@ const struct key_later KEYS_LATER[] = {
     {"triggers.*.partitions", "batch", "leave it out: each partition starts its own run"},
     {"datasets.*.freshness", NULL, "leave it out"},
     /* runs */
-    {"steps.*.foreach.in.file", NULL, "write the list into the file"},
     {"steps.*.foreach.in.discover", NULL, "write the list into the file"},
     {"steps.*.renamed_from", NULL, "leave it out: the step begins with a state of its own"},
     /* data */

@@ -6,6 +6,7 @@ core_dagfile_libsl_dagfile_la_SOURCES = \
 	%D%/compile_cross.c \
 	%D%/compile_expr.c \
 	%D%/compile_graph.c \
+	%D%/compile_include.c \
 	%D%/compile_load.c \
 	%D%/compile_option.c \
 	%D%/compile_param.c \

@@ -261,6 +261,15 @@ static int file_broken(struct tx *x, const struct op_file *f, const char *was_da
 	return dag_write(x, &d);
 }
 
+/* A list that another file's foreach reads: no DAG, also where it was one. */
+static int file_list(struct tx *x, const struct op_file *f)
+{
+	int rc = file_gone(x, f->path);
+
+	return rc != 0 ? rc
+		       : file_put(x->v, f->path, &f->rec, f->report != NULL ? f->report : "{}");
+}
+
 static int file_clash(struct tx *x, const struct op_file *f, const struct dag_rec *d)
 {
 	struct str report;
@@ -362,7 +371,7 @@ static int file_apply(struct tx *x, const struct op_file *f)
 	else if (rc != ERR_NOT_FOUND)
 		return rc;
 	if (f->plan == NULL)
-		return file_broken(x, f, was_dag);
+		return f->rec.ok ? file_list(x, f) : file_broken(x, f, was_dag);
 	rc = plan_store(x, f, &p);
 	if (rc == 0 && was_dag[0] != 0 && strcmp(was_dag, p->dag) != 0)
 		rc = gone_named(x, was_dag, f->path);

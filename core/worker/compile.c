@@ -79,11 +79,18 @@ static void write_result(const struct compile_result *r, const struct compile_fi
 	jw_object(w);
 	jw_kstr(w, "path", r->path);
 	jw_kstr(w, "dag", r->dag);
-	jw_kbool(w, "ok", r->ok && r->plan != NULL);
+	jw_kbool(w, "ok", r->ok && (r->plan != NULL || r->list));
 	jw_kstr(w, "signature", hex);
 	jw_key(w, "report");
 	compile_write_report(r, w);
 	jw_kstr(w, "plan", r->plan);
+	if (r->inputs.n > 0) {
+		jw_key(w, "inputs");
+		jw_array(w);
+		for (size_t i = 0; i < r->inputs.n; i++)
+			jw_str(w, r->inputs.v[i]);
+		jw_end_array(w);
+	}
 	jw_end_object(w);
 }
 
@@ -109,7 +116,8 @@ static void write_results(
 
 int compile_job(const struct json *job, struct str *out, struct err *err)
 {
-	struct compile_input in = {.config = json_get(job, "config"), .now = clock_wall()};
+	struct compile_input in = {
+	    .config = json_get(job, "config"), .now = clock_wall(), .read = sources_read};
 	struct sources sources = {0};
 	struct catalog *catalog = NULL;
 	struct compile_output *c;

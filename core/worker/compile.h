@@ -26,6 +26,8 @@ struct sources {		       /* texts of DAG files */
 void sources_add(struct sources *s, const char *path);
 /* Every .yaml, .yml and .json below a folder, by name; hidden ones are left out. ERR_NOT_FOUND. */
 int sources_add_path(struct sources *s, const char *path, struct err *err) CHECK_RESULT;
+/* Text of a file that a DAG file names, for struct compile_input. */
+int sources_read(void *arg, const char *path, struct str *out, struct err *err) CHECK_RESULT;
 void sources_done(struct sources *s);
 
 /* The catalog of the installed plugins. cache: a file that is read and kept up to date where that

@@ -187,7 +187,8 @@ static int check(struct check *c, const struct mode_options *o)
 	    .config = c->config,
 	    .catalog = c->catalog,
 	    .now = clock_wall(),
-	    .whole = c->whole};
+	    .whole = c->whole,
+	    .read = sources_read};
 	struct compile_output *result = compile_set(&in);
 	bool ok = result->ok && c->config_report == NULL;
 	struct str out;

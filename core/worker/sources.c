@@ -62,6 +62,19 @@ static void add_folder(struct sources *s, const char *path, int depth)
 	free(list);
 }
 
+int sources_read(void *arg, const char *path, struct str *out, struct err *err)
+{
+	struct stat st;
+
+	(void)arg;
+	if (stat(path, &st) != 0)
+		return err_errno(
+		    err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "cannot open %s", path);
+	if (!S_ISREG(st.st_mode)) /* a FIFO would wait for ever */
+		return err_set(err, ERR_IO, "%s is no regular file", path);
+	return io_read_file(path, out->max, out, err);
+}
+
 int sources_add_path(struct sources *s, const char *path, struct err *err)
 {
 	struct stat st;

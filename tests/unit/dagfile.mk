@@ -5,6 +5,7 @@ tests_unit_test_dagfile_SOURCES = \
 	tests/unit/dagfile_rig.c tests/unit/dagfile_rig.h \
 	tests/unit/test_dagfile_bad.c \
 	tests/unit/test_dagfile_catalog.c \
+	tests/unit/test_dagfile_include.c \
 	tests/unit/test_dagfile_compile.c \
 	tests/unit/test_dagfile_config.c \
 	tests/unit/test_dagfile_schema.c \
