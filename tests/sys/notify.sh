@@ -3,10 +3,17 @@
 # defaults, late_after; signed webhooks, Slack, mail by SMTP and by a command; retries after 500 and a refused
 # connection, 429, 410; one dead endpoint beside others; kill -9 of the daemon while a message is under way; the secrets
 # of endpoints in logs; sluice notify, doctor, metrics; the notify task in a step.
+# Signatures are verified by the package standardwebhooks; where PyPI cannot be reached, by the standard library.
 # Does not cover: TLS (the receivers of this test speak plain HTTP and SMTP), what Slack itself says.
 set -u
 # shellcheck source=tests/sys/lib.sh
 . "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"
+python=python3 by=
+if venv=$(bash "$SLUICE_SRC_DIR/contrib/venv" 2>/dev/null); then
+	python=$venv/bin/python3 by=standardwebhooks
+else
+	echo "notify: no Python environment with standardwebhooks (contrib/venv): signatures are verified by the standard library"
+fi
 begin notify
 receiver=
 trap '[ -n "$receiver" ] && kill "$receiver" 2>/dev/null; finish' EXIT
@@ -14,7 +21,7 @@ mkdir -p got dags secrets
 key=whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 echo "$key" >got/hook
 echo "$key" >secrets/hook
-python3 "$SLUICE_SRC_DIR/tests/sys/notify_receiver.py" got &
+"$python" "$SLUICE_SRC_DIR/tests/sys/notify_receiver.py" got &
 receiver=$!
 until_true "the receivers" test -s got/http.port -a -s got/smtp.port
 url=http://127.0.0.1:$(cat got/http.port)
@@ -99,6 +106,7 @@ until_true "the DAG's own list" got '.path == "/slack"'
 until_true "the dead endpoint was tried" notify_is dead '.waiting == 1 and .last.ok == false'
 jq -s '.[] | select(.path == "/ok")' got/got.ndjson >"$out"
 is '.verified == true and .type == "application/json"'
+[ -z "$by" ] || is ".by == \"$by\""
 is '.body.type == "run.failed" and .body.deployment == "test" and (.body.timestamp | endswith("Z"))'
 is ".body.link == \"https://sluice.example.jp/runs/$run?dag=bad\""
 is '.body.data.state == "failed" and .body.data.dag == "bad" and (.body.data.steps | length) == 1'
