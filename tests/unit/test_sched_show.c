@@ -180,6 +180,71 @@ Test(sched_list, pages_are_whole_and_newest_first)
 	LEAK_CHECK();
 }
 
+static void put_run(const struct view *v, uint64_t no, uint32_t dag_no, enum run_state state)
+{
+	struct run_rec r = {.no = no, .dag_no = dag_no, .state = state};
+	struct key k;
+
+	r.queued_at = (wall_us)no;
+	snprintf(r.key, sizeof(r.key), "%llu", (unsigned long long)no);
+	cr_assert_eq(run_put(v, &r), 0);
+	key_run_dag(&k, dag_no, no);
+	cr_assert_eq(view_put(v, TABLE_RUN_DAG, k.b, k.n, NULL, 0), 0);
+	key_run_state(&k, state, no);
+	cr_assert_eq(view_put(v, TABLE_RUN_STATE, k.b, k.n, NULL, 0), 0);
+}
+
+/* The pages of a DAG's runs in a state hold what a look at each run finds, newest first. */
+static void same_pages(struct rig *g, uint32_t dag_no, enum run_state state, uint32_t limit)
+{
+	struct list_query q = {.limit = limit, .since = TIME_NONE, .dag = dag_no == 1 ? "d" : "e"};
+	char next[LIST_NEXT_MAX] = "", after[LIST_NEXT_MAX], want[24];
+	const struct json *at;
+	struct run_rec r;
+	struct json *j;
+	uint64_t no = 400;
+
+	q.state = run_state_name(state);
+	do {
+		str_copy(after, sizeof(after), next);
+		q.after = after;
+		(void)page(g, &q, next, &j);
+		for (at = json_first(j); at != NULL; at = json_next(at)) {
+			while (run_get(&g->mem.view, --no, &r) == 0)
+				if (r.dag_no == dag_no && r.state == state)
+					break;
+			snprintf(want, sizeof(want), "%llu", (unsigned long long)no);
+			cr_assert_str_eq(text_at(at, "key"), want);
+		}
+		json_free(j);
+	} while (next[0] != 0);
+	while (run_get(&g->mem.view, --no, &r) == 0)
+		cr_assert(r.dag_no != dag_no || r.state != state, "run %d", (int)no);
+}
+
+Test(sched_list, runs_of_a_dag_in_a_state_are_those_of_both)
+{
+	struct rig g;
+
+	rig_init(&g, 1);
+	g.no_check = true;
+	rig_dag(&g, "d", "a", NULL, NULL);
+	rig_dag(&g, "e", "a", NULL, NULL);
+	for (uint64_t no = 1; no < 400; no++)
+		put_run(&g.mem.view, no, no % 7 < 3 ? 1 : 2,
+		    no % 97 == 5 ? RUN_FAILED
+		    : no < 200	 ? RUN_SUCCEEDED
+				 : RUN_QUEUED);
+	for (uint32_t dag_no = 1; dag_no <= 2; dag_no++)
+		for (int state = 0; state < RUN_STATE_N; state++) {
+			same_pages(&g, dag_no, (enum run_state)state, 1);
+			same_pages(&g, dag_no, (enum run_state)state, 3);
+			same_pages(&g, dag_no, (enum run_state)state, 1000);
+		}
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_list, wrong_filters_are_usage_errors)
 {
 	struct list_query q = {.limit = 7, .since = TIME_NONE, .after = "x'y"};
