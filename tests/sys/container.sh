@@ -55,6 +55,12 @@ echo "# TERM drains"
 cli 0 trigger d -o json
 until_true "the step" grep -q begin out
 kill -TERM "$inner"
+outer_gone() { ! kill -0 "$outer"; }
+until_true "the end of process 1" outer_gone
+outer_gone 2>/dev/null || {
+	kill -9 "$inner"
+	die "TERM does not end it"
+}
 wait "$outer"
 code=$?
 checks=$((checks + 2))
