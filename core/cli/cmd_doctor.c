@@ -270,6 +270,19 @@ static void check_broken(struct doctor *d, const struct json *facts)
 	str_done(&names);
 }
 
+static void check_disk(struct doctor *d, const struct json *facts)
+{
+	const char *kind = json_get_str(facts, "store_disk_kind", NULL);
+	bool lasting = json_get_bool(facts, "store_disk_lasting", true);
+	int64_t reserve = json_get_i64(facts, "store_reserve_bytes", 0);
+	if (!kind)
+		return;
+	tell(d, lasting && reserve > 0 ? FINDING_OK : FINDING_WARN, "volume",
+	    "%s, %.1f MiB set aside for the store%s%s", kind, (double)reserve / (1 << 20),
+	    lasting ? "" : "; it does not outlive a reboot or its container: use a volume",
+	    reserve > 0 ? "" : "; free space: nothing is left should the disk fill up");
+}
+
 static void check_store(struct doctor *d, const struct json *facts)
 {
 	const char *quota = json_get_str(facts, "store_quota", "ok");
@@ -281,7 +294,7 @@ static void check_store(struct doctor *d, const struct json *facts)
 	    (double)json_get_i64(facts, "store_live_bytes", 0) / mib,
 	    (double)json_get_i64(facts, "store_limit_bytes", 0) / mib,
 	    oldest ? ", oldest run " : "", oldest ? oldest : "",
-	    str_eq(quota, "refuse") ? "; new events are refused" : "",
+	    str_eq(quota, "refuse") ? "; new work is refused" : "",
 	    str_eq(quota, "ok") ? "" : "; shorten retention or raise limits.store");
 	if (lag > 10000)
 		tell(d, FINDING_WARN, "readers",
@@ -321,7 +334,8 @@ static void check_facts(struct doctor *d, const struct json *facts)
 		    (long long)json_get_i64(facts, "pools_retired", 0));
 	if (json_get_bool(facts, "disk_low", false))
 		tell(d, FINDING_BAD, "store",
-		    "the disk is full: new events are refused until there is room");
+		    "the disk is full: new work is refused until there is room");
+	check_disk(d, facts);
 	check_store(d, facts);
 }
 

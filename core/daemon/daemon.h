@@ -135,7 +135,8 @@ void backup_free(struct backup *b);
 int backup_start(
     struct backup *b, http_file_answer answer, void *answer_arg, struct err *err) CHECK_RESULT;
 struct retention *retention_new(struct daemon *d);
-void retention_free(struct retention *r); /* after the writer's last results */
+void retention_again(struct retention *r); /* soon: it may be another time that is kept */
+void retention_free(struct retention *r);  /* after the writer's last results */
 struct retention_stats {
 	uint64_t dropped, logs_bytes, logs_dropped_bytes, reader_lag;
 	uint32_t readers;

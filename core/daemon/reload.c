@@ -128,6 +128,7 @@ static int put_in_force(struct daemon *d, struct conf *conf, struct err *err)
 	rc = writer_set_conf(d->writer, conf);
 	if (rc == 0) {
 		d->conf = conf; /* the old one is freed when the writer has let go of it */
+		retention_again(d->retention);
 		job_builder_conf(d->jobs, conf);
 		if (d->outbox)
 			outbox_poke(d->outbox);

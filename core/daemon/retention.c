@@ -1,7 +1,7 @@
 /* retention.c: when something is dropped: a cycle over the store every ten minutes, or a tenth of
- * the shortest time that is kept, in batches that wait while others use the writer; then the log
- * files, in a thread. Stale readers of the store are looked for each minute. Owner: struct
- * retention, loop thread. */
+ * the shortest time that is kept, and soon after a reload, in batches that wait while others use
+ * the writer; then the log files, in a thread. Stale readers of the store are looked for each
+ * minute. Owner: struct retention, loop thread. */
 #define LOG_AT "daemon"
 #include "core/daemon/daemon.h"
 
@@ -196,6 +196,12 @@ struct retention *retention_new(struct daemon *d)
 	r->timer = evtimer_new(d->loop.base, on_retention, r);
 	arm(r, CYCLE_LEAST_MS);
 	return r;
+}
+
+void retention_again(struct retention *r)
+{
+	if (r && !r->asked)
+		arm(r, CYCLE_LEAST_MS);
 }
 
 void retention_free(struct retention *r)

@@ -243,6 +243,17 @@ static wall_us oldest_run(struct daemon *d)
 	return at;
 }
 
+static void disk_facts(struct daemon *d, struct jw *out)
+{
+	struct store_disk disk;
+
+	if (store_disk(d->store, &disk) != 0)
+		return;
+	jw_kstr(out, "store_disk_kind", disk.kind);
+	jw_kbool(out, "store_disk_lasting", disk.lasting);
+	jw_ki64(out, "store_reserve_bytes", (int64_t)disk.reserve_bytes);
+}
+
 static void serve_doctor(void *arg, struct jw *out)
 {
 	struct daemon *d = arg;
@@ -256,6 +267,7 @@ static void serve_doctor(void *arg, struct jw *out)
 	jw_ki64(out, "store_live_bytes", (int64_t)st.live_bytes);
 	jw_ki64(out, "store_limit_bytes", (int64_t)d->conf->store_max_bytes);
 	jw_kstr(out, "store_quota", levels[st.quota]);
+	disk_facts(d, out);
 	jw_ki64(out, "store_readers", rs.readers);
 	jw_ki64(out, "store_reader_lag", (int64_t)rs.reader_lag);
 	jw_ki64(out, "logs_bytes", (int64_t)rs.logs_bytes);
@@ -319,12 +331,12 @@ static void serve_metrics(void *arg, struct metrics *m)
 	gauge(m, "sluice_store_bytes", "Bytes of the store in use.", (double)st.store_bytes);
 	gauge(m, "sluice_store_limit_bytes", "Soft limit of the store.",
 	    (double)d->conf->store_max_bytes);
-	gauge(m, "sluice_store_disk_low", "1 while new events are refused for want of disk space.",
+	gauge(m, "sluice_store_disk_low", "1 while new work is refused for want of disk space.",
 	    st.disk_low);
 	gauge(m, "sluice_store_live_bytes", "Bytes of the store that hold something.",
 	    (double)st.live_bytes);
 	gauge(m, "sluice_store_alarm",
-	    "1 from 70 percent of limits.store, 2 from 85: new events are refused.", st.quota);
+	    "1 from 70 percent of limits.store, 2 from 85: new work is refused.", st.quota);
 	gauge(m, "sluice_store_readers", "Snapshots of the store that are open.", rs.readers);
 	gauge(m, "sluice_store_reader_lag", "Transactions that the oldest snapshot is behind.",
 	    (double)rs.reader_lag);

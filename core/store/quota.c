@@ -1,5 +1,6 @@
 /* quota.c: how full store and disk are, and what follows: from 70 % of limits.store an alarm, from
- * 85 % no new events; none either while the disk is nearly full. Both end only when it is clearly
+ * 85 % no new work (events, runs by hand, backfills, data sets touched from outside); none either
+ * while the disk is nearly full. Both end only when it is clearly
  * better. Transitions and deletes always go on; should even the reserve be used up, they wait for
  * space. Used is what holds records: pages that deletes have freed do not count, the file's size
  * neither. Owner: the writer thread. */
@@ -8,8 +9,18 @@
 
 #include "core/base/log.h"
 
+#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#define ZFS_MAGIC 0x2fc12fc1
+#define BCACHEFS_MAGIC 0xca451a4e
 
 #define DISK_LOW_BYTES (UINT64_C(32) << 20)
 #define DISK_LOW_PART 10 /* of a small disk, one part in so many */
@@ -54,6 +65,42 @@ uint64_t store_live_bytes(struct store *s)
 	return unused < used ? used - unused : used;
 }
 
+static void disk_kind(uint32_t magic, struct store_disk *d)
+{
+	static const struct {
+		uint32_t magic;
+		const char *name;
+	} kinds[] = {{EXT4_SUPER_MAGIC, "ext2/3/4"}, {XFS_SUPER_MAGIC, "xfs"},
+	    {BTRFS_SUPER_MAGIC, "btrfs"}, {F2FS_SUPER_MAGIC, "f2fs"}, {ZFS_MAGIC, "zfs"},
+	    {BCACHEFS_MAGIC, "bcachefs"}, {TMPFS_MAGIC, "tmpfs"},
+	    {OVERLAYFS_SUPER_MAGIC, "overlay"}};
+
+	d->lasting = magic != TMPFS_MAGIC && magic != OVERLAYFS_SUPER_MAGIC;
+	snprintf(d->kind, sizeof(d->kind), "type 0x%x", magic);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].magic == magic)
+			str_copy(d->kind, sizeof(d->kind), kinds[i].name);
+	}
+}
+
+int store_disk(struct store *s, struct store_disk *ret)
+{
+	uint64_t used = store_used_bytes(s), held;
+	struct statfs fs;
+	struct stat st;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fstatfs(s->data_fd, &fs) != 0 || fstat(s->data_fd, &st) != 0)
+		return ERR_IO;
+	disk_kind((uint32_t)fs.f_type, ret);
+	/* a file that was made longer without space has fewer blocks than bytes */
+	held = (uint64_t)st.st_blocks * 512;
+	if (held > (uint64_t)st.st_size)
+		held = (uint64_t)st.st_size;
+	ret->reserve_bytes = held > used ? held - used : 0;
+	return 0;
+}
+
 /* Bytes that commits may still write without asking the disk for more. */
 static uint64_t room_of(struct quota *q, const struct store *s)
 {
@@ -93,9 +140,9 @@ enum quota_level quota_level_of(enum quota_level was, uint64_t live, uint64_t li
 
 static void level_set(struct quota *q, enum quota_level level, uint64_t limit)
 {
-	static const char *const says[] = {[QUOTA_OK] = "new events are taken, the alarm is over",
-	    [QUOTA_ALARM] = "shorten retention or raise limits.store; new events are taken",
-	    [QUOTA_REFUSE] = "new events are refused until it uses less: shorten retention"};
+	static const char *const says[] = {[QUOTA_OK] = "new work is taken, the alarm is over",
+	    [QUOTA_ALARM] = "shorten retention or raise limits.store; new work is taken",
+	    [QUOTA_REFUSE] = "new work is refused until it uses less: shorten retention"};
 
 	if (level == q->level)
 		return;
@@ -119,8 +166,8 @@ void quota_look(struct quota *q, struct store *s, uint64_t limit, mono_us now)
 	}
 	low = disk_is_low(q, s);
 	if (low != q->disk_low)
-		log_warn("%s", low ? "the disk of the store is nearly full: new events are refused"
-				   : "the disk of the store has space again: new events are taken");
+		log_warn("%s", low ? "the disk of the store is nearly full: new work is refused"
+				   : "the disk of the store has space again: new work is taken");
 	q->disk_low = low;
 	low = low && room_of(q, s) < ROOM_LEAST;
 	if (low != q->stuck)
@@ -132,7 +179,8 @@ void quota_look(struct quota *q, struct store *s, uint64_t limit, mono_us now)
 
 int quota_refuses(const struct quota *q, const struct op *op, struct err *err)
 {
-	if (op->kind != OP_EVENT && op->kind != OP_START)
+	if (op->kind != OP_EVENT && op->kind != OP_START && op->kind != OP_BACKFILL &&
+	    op->kind != OP_TOUCH)
 		return 0;
 	if (q->disk_low)
 		return err_set(err, ERR_FULL,

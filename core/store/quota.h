@@ -8,7 +8,7 @@ struct quota {
 	mono_us looked_at, live_at;
 	uint64_t live_bytes;
 	enum quota_level level;
-	bool disk_low; /* new events are refused */
+	bool disk_low; /* new work is refused */
 	bool stuck;    /* nothing can be committed */
 };
 /* Looks again where the last look is a while ago; logs what changes. limit 0: none. */

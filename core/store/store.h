@@ -28,6 +28,13 @@ uint32_t store_epoch(const struct store *s);
 enum quota_level { QUOTA_OK, QUOTA_ALARM, QUOTA_REFUSE };
 /* Bytes of pages that hold something: what limits.store is about. Any thread. */
 uint64_t store_live_bytes(struct store *s);
+/* The disk that the store is on. Any thread. */
+struct store_disk {
+	char kind[24];		/* of file system; its number where it has no name here */
+	bool lasting;		/* neither a tmpfs nor the overlay of a container */
+	uint64_t reserve_bytes; /* set aside behind what is used */
+};
+int store_disk(struct store *s, struct store_disk *ret) CHECK_RESULT;
 struct store_readers {
 	uint32_t n; /* snapshots that are open now */
 	int dead;   /* slots of dead processes that were given back */
@@ -135,7 +142,7 @@ struct writer_stats {
 	uint64_t waiting;    /* ops queued now */
 	uint64_t live_bytes; /* of these, what limits.store is about */
 	enum quota_level quota;
-	bool disk_low; /* new events are refused until space is free again */
+	bool disk_low; /* new work is refused until space is free again */
 };
 void writer_stats(struct writer *w, struct writer_stats *ret);
 

@@ -61,3 +61,5 @@ TESTS += tests/sys/scenario_backfill.sh
 EXTRA_DIST += tests/sys/scenario_backfill.sh
 TESTS += tests/sys/http_task.sh
 EXTRA_DIST += tests/sys/http_task.sh tests/sys/http_server.py
+TESTS += tests/sys/retention.sh
+EXTRA_DIST += tests/sys/retention.sh

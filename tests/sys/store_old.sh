@@ -66,6 +66,12 @@ says headers 'Retry-After: '
 is '.code == "over-quota"'
 grep -q 'limits.store' .log || fail "the log does not say that the store is full"
 cli 3 trigger nightly
+http 503 /v1/datasets/lake%2Fx/touch -X POST -H 'Content-Type: application/json' -d '{}'
+http 503 /v1/backfills -X POST -H 'Content-Type: application/json' -d '{"dag":"nightly","from":"2026-01-01","to":"2026-01-02"}'
+http 200 /v1/doctor
+is '.store_quota == "refuse" and .store_reserve_bytes > 0 and (.store_disk_kind | length) > 1'
+cli 0 doctor -o json
+is '[.checks[].text] | any(contains("new work is refused"))'
 http 200 /metrics
 says "$out" 'sluice_store_alarm 2'
 [ "$(curl -s --unix-socket state/sluice.sock http://localhost/readyz)" = ok ] || fail "not ready because of the quota"

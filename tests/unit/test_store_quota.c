@@ -30,13 +30,14 @@ Test(store_quota, levels_begin_and_end_apart)
 	LEAK_CHECK();
 }
 
-Test(store_quota, only_new_events_and_runs_by_hand_are_refused)
+Test(store_quota, only_new_work_is_refused)
 {
 	struct quota full = {.level = QUOTA_REFUSE}, low = {.disk_low = true};
 
 	for (int k = 0; k < OP_KIND_N; k++) {
 		struct op op = {.kind = (enum op_kind)k};
-		int want = k == OP_EVENT || k == OP_START ? ERR_FULL : 0;
+		bool is_new = k == OP_EVENT || k == OP_START || k == OP_BACKFILL || k == OP_TOUCH;
+		int want = is_new ? ERR_FULL : 0;
 		struct err err = {0};
 
 		cr_assert_eq(quota_refuses(&full, &op, &err), want);
