@@ -153,3 +153,59 @@ void bed_fail_write(struct bed *b, uint32_t n)
 	if (!b->lmdb)
 		b->mem.fail_at = n == 0 ? 0 : b->mem.writes + n;
 }
+
+/* ---- a copy ---- */
+
+struct bed_copy {
+	struct memview mem;
+};
+
+static void table_copy(struct memview *to, struct memview *from, enum table t)
+{
+	struct slice key, value, at = {NULL, 0};
+	uint8_t last[VIEW_KEY_MAX];
+
+	while (from->view.next(from, t, at, at.n > 0, &key, &value) == 0) {
+		if (view_put(&to->view, t, key.p, key.n, value.p, value.n) != 0)
+			die("the store cannot be copied", "memview");
+		memcpy(last, key.p, key.n);
+		at = (struct slice){last, key.n};
+	}
+}
+
+static void all_copy(struct memview *to, struct memview *from)
+{
+	memview_begin(to);
+	for (int t = 0; t < TABLE_N; t++)
+		table_copy(to, from, (enum table)t);
+	memview_commit(to);
+	memview_begin(from); /* what was lent goes */
+	memview_abort(from);
+}
+
+struct bed_copy *bed_copy_new(struct bed *b)
+{
+	struct bed_copy *c = MEM_NEW(struct bed_copy);
+
+	memview_init(&c->mem);
+	all_copy(&c->mem, &b->mem);
+	return c;
+}
+
+void bed_copy_back(struct bed *b, struct bed_copy *c)
+{
+	bool plain = b->mem.plain;
+
+	memview_done(&b->mem);
+	memview_init(&b->mem);
+	b->mem.plain = plain;
+	all_copy(&b->mem, &c->mem);
+}
+
+void bed_copy_free(struct bed_copy *c)
+{
+	if (c == NULL)
+		return;
+	memview_done(&c->mem);
+	mem_free(c);
+}

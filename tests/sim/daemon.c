@@ -404,6 +404,7 @@ void daemon_start(struct world *w)
 						 : between(&w->chance, 100, 50000),
 			    EV_LOCK, i, w->life, p->id, NULL);
 	}
+	restore_gone(w);
 	if (!live)
 		pool_new(w);
 	if (!mutant(MUTANT_RESTART_TIMER))

@@ -22,6 +22,7 @@ static const char *const names[FAULT_N] = {
     [FAULT_CANCEL] = "cancel",
     [FAULT_RERUN] = "rerun",
     [FAULT_MARK] = "mark",
+    [FAULT_RESTORE] = "restore",
     [FAULT_CONF] = "limits-change",
 };
 
@@ -64,6 +65,8 @@ void faults_draw(struct world *w)
 			continue;
 		if (f == FAULT_PLANS || f == FAULT_CLOCK)
 			n = 1 + n / 4;
+		else if (f == FAULT_RESTORE)
+			n = one_in(c, 3) ? 1 + roll(c, 2) : 0;
 		for (int64_t i = 0; i < n; i++)
 			later(w, between(c, 0, w->horizon), EV_FAULT, (uint32_t)f, 0, 0, NULL);
 	}
@@ -131,6 +134,9 @@ void on_fault(struct world *w, enum fault f)
 		break;
 	case FAULT_CLOCK:
 		fault_clock(w);
+		break;
+	case FAULT_RESTORE:
+		fault_restore(w);
 		break;
 	case FAULT_CONF:
 		fault_conf(w);

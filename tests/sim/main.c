@@ -95,6 +95,9 @@ static void on_event(struct world *w, const struct event *e)
 		if (!w->calm)
 			clock_step(w, (int64_t)e->b);
 		break;
+	case EV_HOLD:
+		on_hold(w, e->a != 0);
+		break;
 	case EV_CALM:
 		calm_down(w);
 		break;
@@ -180,6 +183,7 @@ static void world_free(struct world *w)
 	}
 	for (size_t i = 0; i < w->specs.n; i++)
 		spec_free(w->specs.v[i]);
+	copy_free(w->copy);
 	bed_free(w->bed);
 	map_done(&w->target_of);
 	map_done(&w->counter_of);

@@ -257,8 +257,15 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 	if ((o->op.kind == OP_PLANS || o->op.kind == OP_PAUSE) && o->result.rc == 0)
 		model_op(w, o, now);
 	mirror_effects(w, o->fx_from, o->fx_to);
-	if (o->op.kind == OP_POOL_UP && o->result.rc == 0)
+	if (o->op.kind == OP_HOLD_END && o->result.rc == 0)
+		w->held = false;
+	if (o->op.kind == OP_POOL_UP && o->result.rc == 0) {
+		int p = pool_find(w, o->op.u.pool_up.instance);
+
 		nothing_left(w, o, o->op.u.pool_up.instance);
+		if (p >= 0)
+			w->pool[p].up_conn = o->op.u.pool_up.gen;
+	}
 	if (o->op.kind == OP_POOL_GONE && o->result.rc == 0) {
 		int p = pool_find(w, o->op.u.pool_gone.instance);
 

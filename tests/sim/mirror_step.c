@@ -206,6 +206,8 @@ void mirror_job(struct world *w, const struct effect *f)
 	if (r->cancelled || r->state != RUN_RUNNING)
 		fail(w, "a job of run %llu, which is %s%s", (unsigned long long)f->step.run,
 		    run_state_name(r->state), r->cancelled ? " and cancelled" : "");
+	if (w->held)
+		fail(w, "a job while everything is held after a restore");
 	check_parents(w, r, &f->step);
 	check_limits(w, r, &f->step);
 	check_again(w, m, r);

@@ -1,6 +1,7 @@
 /* mutant.c: planted bugs. Those of the daemon, the pool and the network stand where the simulator
  * plays them; those inside the scheduler are put around its functions by the linker (--wrap), so
  * that its sources hold nothing for them. */
+#include "core/sched/restore.h"
 #include "core/sched/retry.h"
 #include "core/sched/schedule.h"
 #include "tests/sim/sim.h"
@@ -49,6 +50,7 @@ WRAP(retry_decide);
 WRAP(run_cancel);
 WRAP(run_insert);
 WRAP(schedule_load);
+WRAP(sched_restore);
 WRAP(slots_change);
 
 int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after, enum cron_gap gap,
@@ -230,6 +232,21 @@ int __wrap_run_insert(struct tx *x, const struct run_new *n, uint64_t *ret_run, 
 	if (mutant(MUTANT_REVISION_LOST))
 		changed.next_revision = false;
 	return __real_run_insert(x, &changed, ret_run, ret_existed);
+}
+
+int __wrap_sched_restore(const struct view *v, const struct restore_from *from)
+{
+	uint8_t epoch[4];
+	struct slice s;
+	int rc = view_get(v, TABLE_META, META_EPOCH, strlen(META_EPOCH), &s);
+
+	if (rc != 0 || s.n != sizeof(epoch))
+		return ERR_CORRUPT;
+	memcpy(epoch, s.p, sizeof(epoch));
+	rc = __real_sched_restore(v, from);
+	if (rc == 0 && mutant(MUTANT_TOKEN_OLD))
+		rc = view_put(v, TABLE_META, META_EPOCH, strlen(META_EPOCH), epoch, sizeof(epoch));
+	return rc;
 }
 
 int __wrap_slots_change(struct tx *x, int by)

@@ -106,6 +106,7 @@ enum fault {
 	FAULT_CANCEL,	 /* runs, DAGs and everything is cancelled */
 	FAULT_RERUN,	 /* runs and steps run again */
 	FAULT_MARK,	 /* steps are marked */
+	FAULT_RESTORE,	 /* an older copy takes the place of the store */
 	FAULT_CONF,	 /* sizes of pools and of the worker set change */
 
 	FAULT_N
@@ -144,6 +145,8 @@ const char *fault_name(enum fault f);
 	X(CLOCK_UNSEEN, "clock-step-unnoticed",                                                    \
 	    "the timer is not armed anew when the clock is set")                                   \
 	X(RESTART_TIMER, "restart-forgets-timer", "a new daemon does not look at what is due")     \
+	X(HOLD_SHORT, "hold-not-kept", "work goes on while attempts of the past still run")        \
+	X(TOKEN_OLD, "epoch-not-raised", "a restored store goes on with the tokens of the copy")   \
 	X(FAILED_KEPT, "failed-batch-kept", "a batch that failed is committed as far as it got")
 
 enum mutant {
@@ -221,6 +224,7 @@ struct sim_pool {
 	uint64_t id; /* 0: no such pool */
 	bool alive, clean, retired, gone_told;
 	uint64_t conn;		    /* 0: none; also its generation */
+	uint64_t up_conn;	    /* whose END was stored */
 	bool answered;		    /* HELLO was read on this connection */
 	mono_us last_up, last_down; /* newest arrival on it: first in, first out */
 	mono_us dead_at;	    /* nothing of it lives from then on */
@@ -250,6 +254,7 @@ enum event_kind {
 	EV_FAULT,
 	EV_PERSON,
 	EV_CLOCK_BACK,
+	EV_HOLD, /* a: a person resumes */
 	EV_CALM,
 	EV_LAST
 };
@@ -323,8 +328,8 @@ struct fresh { /* a run that a schedule started */
 struct hook_event {
 	char id[16], key[8];
 	uint32_t hook;
-	bool acked;
-	uint64_t seq; /* first time stored */
+	bool acked, lost; /* lost: with a restore, after it was acknowledged */
+	uint64_t seq;	  /* first time stored */
 	enum verdict verdict;
 	uint32_t deliveries;
 };
@@ -340,6 +345,8 @@ struct mdag {
 };
 
 struct bed; /* the store */
+struct bed_copy;
+struct copy; /* of the store and the models */
 struct world {
 	uint64_t seed;
 	struct chance chance;
@@ -361,6 +368,9 @@ struct world {
 	/* the store */
 	struct bed *bed;
 	uint32_t check_every;
+	struct copy *copy; /* owned */
+	uint64_t epoch;	   /* of the last restore; 0: none */
+	bool held;
 	/* the daemon */
 	bool up, batch_planned, asked, ask_again;
 	uint32_t posted; /* batches that were committed and not yet delivered */
@@ -423,6 +433,16 @@ void bed_abort(struct bed *b);
 void bed_crash(struct bed *b);			/* what was not committed is gone; opened anew */
 void bed_fail_write(struct bed *b, uint32_t n); /* the n-th write from now on fails; 0: none */
 bool bed_is_lmdb(const struct bed *b);
+struct bed_copy *bed_copy_new(struct bed *b); /* not of LMDB */
+void bed_copy_back(struct bed *b, struct bed_copy *c);
+void bed_copy_free(struct bed_copy *c);
+
+/* restore.c */
+void fault_restore(struct world *w);
+void on_hold(struct world *w, bool resume);
+void restore_gone(struct world *w);
+bool of_the_past(const struct world *w, uint64_t token); /* of before a restore */
+void copy_free(struct copy *c);
 
 /* spec.c */
 const struct spec *spec_draw(struct world *w, uint32_t dag);

@@ -140,7 +140,7 @@ static void end(struct world *w, struct attempt *a)
 	else if (fault_now(w, FAULT_CLOCK)) /* while its retry waits */
 		later(
 		    w, spread(&w->chance, 1000, 20 * US_PER_S), EV_FAULT, FAULT_CLOCK, 0, 0, NULL);
-	if (a->code == OUTCOME_OK) {
+	if (a->code == OUTCOME_OK && !of_the_past(w, a->token)) {
 		m->ok_token = a->token;
 		m->ok_pool = a->pool;
 	}
