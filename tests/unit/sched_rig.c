@@ -1,6 +1,6 @@
 /* sched_rig.c: see sched_rig.h. The step language: steps parted by ";", each "name[:need,=need]"
  * (=: items pair) and then any of: when=RULE retry=N delay=MS allow each=N|each=${…} par=N tol=N
- * pool=NAME only prio=N lostfails classes=a,b timeout=MS. */
+ * pct=N pool=NAME only prio=N lostfails classes=a,b timeout=MS. */
 #include "sched_rig.h"
 
 #include "core/base/json.h"
@@ -109,7 +109,7 @@ void rig_pool_up(
 
 struct parsed {
 	char name[PLAN_NAME_MAX], needs[256], when[32], each[128], pool[32], classes[64];
-	int retry, delay, par, tol, prio, timeout;
+	int retry, delay, par, tol, pct, prio, timeout;
 	bool allow, only, lostfails;
 };
 
@@ -131,6 +131,8 @@ static void parse_word(struct parsed *p, const char *w)
 		p->par = to_int(w + 4);
 	else if (strncmp(w, "tol=", 4) == 0)
 		p->tol = to_int(w + 4);
+	else if (strncmp(w, "pct=", 4) == 0)
+		p->pct = to_int(w + 4);
 	else if (strncmp(w, "prio=", 5) == 0)
 		p->prio = to_int(w + 5);
 	else if (strncmp(w, "timeout=", 8) == 0)
@@ -205,6 +207,8 @@ static void write_each(const struct parsed *p, struct jw *w)
 	jw_kstr(w, "as", "item");
 	jw_ki64(w, "max_parallel", p->par);
 	jw_ki64(w, "tolerate", p->tol);
+	if (p->pct > 0)
+		jw_ki64(w, "tolerate_percent", p->pct);
 	jw_end_object(w);
 }
 

@@ -135,6 +135,41 @@ Test(sched_foreach, tolerate_counts_failed_items)
 	LEAK_CHECK();
 }
 
+/* Whole items of the percentage, or the number where that is more. */
+Test(sched_foreach, tolerate_counts_percent_too)
+{
+	static const struct {
+		const char *steps;
+		unsigned items, tolerated;
+	} cases[] = {
+	    {"f each=10 pct=20", 10, 2},
+	    {"f each=9 pct=20", 9, 1},
+	    {"f each=4 pct=20", 4, 0},
+	    {"f each=10 pct=20 tol=1", 10, 2},
+	    {"f each=10 pct=20 tol=3", 10, 3},
+	    {"f each=3 pct=100", 3, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (unsigned bad = 0; bad <= cases[i].items; bad++) {
+			struct rig g;
+			uint64_t run = begin(&g, cases[i].steps, 16);
+			char item[16];
+
+			for (unsigned n = 1; n <= bad; n++) {
+				snprintf(item, sizeof(item), "f[%u]", n);
+				cr_assert(rig_fail(&g, run, item, "data"));
+			}
+			rig_drain(&g);
+			cr_expect_eq(rig_state(&g, run, "f"),
+			    bad > cases[i].tolerated ? STEP_FAILED : STEP_SUCCEEDED, "%s: %u bad",
+			    cases[i].steps, bad);
+			rig_done(&g);
+		}
+	}
+	LEAK_CHECK();
+}
+
 Test(sched_foreach, a_rerun_takes_the_failed_items_only)
 {
 	struct rig g;
