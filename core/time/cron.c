@@ -244,7 +244,7 @@ int cron_prev(const struct cron *c, const struct tz *zone, wall_us before, enum 
 	if (before > AFTER_MAX_S * US_PER_S)
 		high = before = AFTER_MAX_S * US_PER_S;
 	for (;; back *= 2) {
-		if (back > HORIZON_S * US_PER_S || before - back < -AFTER_MAX_S * US_PER_S)
+		if (back > HORIZON_S * US_PER_S || before < back - AFTER_MAX_S * US_PER_S)
 			return ERR_NOT_FOUND;
 		if (cron_next(c, zone, before - back, gap, overlap, &low) == 0 && low < before)
 			break;
