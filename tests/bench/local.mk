@@ -20,3 +20,7 @@ tests_bench_bench_list_SOURCES = %D%/bench_list.c
 tests_bench_bench_list_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 tests_bench_bench_list_LDADD = core/store/libsl-store.la core/sched/libsl-sched.la core/dag/libsl-dag.la \
 	core/time/libsl-time.la core/base/libsl-base.la
+noinst_PROGRAMS += %D%/bench_store
+tests_bench_bench_store_SOURCES = %D%/bench_store.c
+tests_bench_bench_store_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
+tests_bench_bench_store_LDADD = $(tests_bench_bench_writer_LDADD)
