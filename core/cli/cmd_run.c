@@ -48,9 +48,11 @@ static int run_file(struct cli *cli, const struct args *a)
 				  : cli->output == OUTPUT_NDJSON || live ? "ndjson"
 									 : "text"));
 	VEC_ADD(&argv, NULL);
-	if (live)
-		return local_run(cli, argv.v);
-	return exec_replace(path_of(PATH_DAEMON), argv.v);
+	int rc = live ? local_run(cli, argv.v) : exec_replace(path_of(PATH_DAEMON), argv.v);
+	for (size_t i = 0; i < argv.n; i++)
+		mem_free(argv.v[i]);
+	VEC_DONE(&argv);
+	return rc;
 }
 
 static int run(struct cli *cli, const struct args *a)
