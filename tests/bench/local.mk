@@ -15,11 +15,6 @@ tests_bench_http_server_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 tests_bench_http_server_LDADD = core/http/libsl-http.la core/store/libsl-store.la core/sched/libsl-sched.la \
 	core/pool/libsl-pool.la core/dag/libsl-dag.la core/time/libsl-time.la core/base/libsl-base.la $(EVENT_LIBS)
 EXTRA_DIST += %D%/http.sh %D%/http_post.lua
-noinst_PROGRAMS += %D%/bench_list
-tests_bench_bench_list_SOURCES = %D%/bench_list.c
-tests_bench_bench_list_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
-tests_bench_bench_list_LDADD = core/store/libsl-store.la core/sched/libsl-sched.la core/dag/libsl-dag.la \
-	core/time/libsl-time.la core/base/libsl-base.la
 noinst_PROGRAMS += %D%/bench_store
 tests_bench_bench_store_SOURCES = %D%/bench_store.c
 tests_bench_bench_store_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
