@@ -211,15 +211,23 @@ void store_txn_init(struct store_txn *t, struct store *s)
 	str_init(&t->scratch, VALUE_MAX + CRC_BYTES);
 }
 
-void store_txn_done(struct store_txn *t)
+/* The reader that is kept for the next time, and the cursors that were opened in it. */
+static void reader_drop(struct store_txn *t)
 {
-	store_txn_end(t);
 	for (int i = 0; i < TABLE_N; i++) {
 		if (t->cursor[i])
 			mdb_cursor_close(t->cursor[i]);
+		t->cursor[i] = NULL;
 	}
 	if (t->txn)
 		mdb_txn_abort(t->txn);
+	t->txn = NULL;
+}
+
+void store_txn_done(struct store_txn *t)
+{
+	store_txn_end(t);
+	reader_drop(t);
 	plan_cache_free(t->plans);
 	str_done(&t->scratch);
 	memset(t, 0, sizeof(*t));
@@ -229,6 +237,8 @@ int store_txn_begin(struct store_txn *t, bool writable)
 {
 	int rc;
 
+	if (writable)
+		reader_drop(t);
 	if (!writable && t->txn)
 		rc = mdb_txn_renew(t->txn);
 	else

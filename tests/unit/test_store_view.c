@@ -190,6 +190,31 @@ Test(store_view, readers_keep_their_snapshot_until_renewed)
 	LEAK_CHECK();
 }
 
+Test(store_view, one_struct_reads_and_then_writes)
+{
+	struct temp_store t;
+	struct store_txn x;
+	struct slice value;
+
+	temp_store_make(&t, true);
+	store_txn_init(&x, t.store);
+	for (int i = 0; i < 3; i++) {
+		char name = (char)('a' + i);
+
+		cr_assert_eq(store_txn_begin(&x, false), 0);
+		cr_assert_eq(view_get(&x.view, TABLE_RUN, &name, 1, &value), ERR_NOT_FOUND);
+		store_txn_end(&x);
+		cr_assert_eq(store_txn_begin(&x, true), 0);
+		cr_assert_eq(view_get(&x.view, TABLE_RUN, &name, 1, &value), ERR_NOT_FOUND);
+		cr_assert_eq(view_put(&x.view, TABLE_RUN, &name, 1, "value", 5), 0);
+		cr_assert_eq(view_get(&x.view, TABLE_RUN, &name, 1, &value), 0);
+		cr_assert_eq(store_txn_commit(&x), 0);
+	}
+	store_txn_done(&x);
+	temp_store_remove(&t);
+	LEAK_CHECK();
+}
+
 Test(store_view, an_empty_value_stays_empty_and_long_keys_are_refused)
 {
 	struct temp_store t;
