@@ -39,6 +39,7 @@ kitinclude_HEADERS = \
 	core/include/sluice/kit/http.h \
 	core/include/sluice/kit/json.h \
 	core/include/sluice/kit/period.h \
+	core/include/sluice/kit/plugin.h \
 	core/include/sluice/kit/retry.h \
 	core/include/sluice/kit/rows.h \
 	core/include/sluice/kit/sink.h \

@@ -1,6 +1,7 @@
 /* plugin.c: csv: an extract of CSV and NDJSON files, one path or a glob. All files have the same
  * columns. */
 #include "sluice/kit/period.h"
+#include "sluice/kit/plugin.h"
 #include "sluice/kit/rows.h"
 
 #include <glob.h>
@@ -199,23 +200,4 @@ static const slu_kind kinds[] = {{.type = "csv",
     .needs = SLU_N_FILES,
     .extract = &csv_extract}};
 
-static const slu_plugin plugin = {.magic = SLU_MAGIC,
-    .size = sizeof(plugin),
-    .abi_major = SLU_ABI_MAJOR,
-    .abi_minor = SLU_ABI_MINOR,
-    .name = "csv",
-    .version = "0.1.0",
-    .license = "same as Sluice",
-    .n_kinds = 1,
-    .kind_stride = sizeof(slu_kind),
-    .kinds = kinds};
-
-const slu_plugin *sluice_plugin_v1(uint32_t host_major, uint32_t host_minor, slu_err *err)
-{
-	(void)host_minor;
-	if (host_major == SLU_ABI_MAJOR)
-		return &plugin;
-	(void)slu_fail(
-	    err, SLU_E_CONFIG, "CSV.ABI", "csv is built for plugin ABI %u", SLU_ABI_MAJOR);
-	return NULL;
-}
+SLU_PLUGIN("csv", "0.1.0", "same as Sluice", kinds)

@@ -2,6 +2,7 @@
  * one row each. Copy it, rename it, and replace what is between the lines "yours". README.md beside
  * this file goes through it step by step. */
 #include "sluice/kit/stream.h"
+#include "sluice/kit/plugin.h"
 
 #include <stdlib.h>
 
@@ -98,23 +99,6 @@ static const slu_extract extract = {.size = sizeof(extract),
 /* 5. the plugin: one kind with one role. */
 static const slu_kind kinds[] = {
     {.type = "example", .doc = "Powers of a number: the tutorial.", .extract = &extract}};
-static const slu_plugin plugin = {.magic = SLU_MAGIC,
-    .size = sizeof(plugin),
-    .abi_major = SLU_ABI_MAJOR,
-    .abi_minor = SLU_ABI_MINOR,
-    .name = "example",
-    .version = "0.1.0",
-    .license = "same as Sluice",
-    .n_kinds = 1,
-    .kind_stride = sizeof(slu_kind),
-    .kinds = kinds};
 
 /* 6. the only symbol that leaves the shared object. */
-const slu_plugin *sluice_plugin_v1(uint32_t host_major, uint32_t host_minor, slu_err *err)
-{
-	(void)host_minor;
-	if (host_major == SLU_ABI_MAJOR)
-		return &plugin;
-	(void)slu_fail(err, SLU_E_CONFIG, "EXAMPLE.ABI", "built for plugin ABI %u", SLU_ABI_MAJOR);
-	return NULL;
-}
+SLU_PLUGIN("example", "0.1.0", "same as Sluice", kinds)

@@ -1,6 +1,8 @@
 /* plugin.c: lake: a folder of data sets. */
 #include "plugins/lake/lake.h"
 
+#include "sluice/kit/plugin.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,23 +75,4 @@ static const slu_kind kinds[] = {{.type = "lake",
     .extract = &lake_extract,
     .load = &lake_load}};
 
-static const slu_plugin plugin = {.magic = SLU_MAGIC,
-    .size = sizeof(plugin),
-    .abi_major = SLU_ABI_MAJOR,
-    .abi_minor = SLU_ABI_MINOR,
-    .name = "lake",
-    .version = "0.1.0",
-    .license = "same as Sluice",
-    .n_kinds = 1,
-    .kind_stride = sizeof(slu_kind),
-    .kinds = kinds};
-
-const slu_plugin *sluice_plugin_v1(uint32_t host_major, uint32_t host_minor, slu_err *err)
-{
-	(void)host_minor;
-	if (host_major == SLU_ABI_MAJOR)
-		return &plugin;
-	(void)slu_fail(
-	    err, SLU_E_CONFIG, "LAKE.ABI", "lake is built for plugin ABI %u", SLU_ABI_MAJOR);
-	return NULL;
-}
+SLU_PLUGIN("lake", "0.1.0", "same as Sluice", kinds)

@@ -2,6 +2,7 @@
 #include "plugins/sqlite/sqlite.h"
 
 #include "sluice/kit/file.h"
+#include "sluice/kit/plugin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,23 +109,4 @@ static const slu_kind kinds[] = {{.type = "sqlite",
 	.connection = &connection,
 	.task = &sqlite_task}};
 
-static const slu_plugin plugin = {.magic = SLU_MAGIC,
-    .size = sizeof(plugin),
-    .abi_major = SLU_ABI_MAJOR,
-    .abi_minor = SLU_ABI_MINOR,
-    .name = "sqlite",
-    .version = "0.1.0",
-    .license = "same as Sluice",
-    .n_kinds = 2,
-    .kind_stride = sizeof(slu_kind),
-    .kinds = kinds};
-
-const slu_plugin *sluice_plugin_v1(uint32_t host_major, uint32_t host_minor, slu_err *err)
-{
-	(void)host_minor;
-	if (host_major == SLU_ABI_MAJOR)
-		return &plugin;
-	(void)slu_fail(
-	    err, SLU_E_CONFIG, "SQLITE.ABI", "sqlite is built for plugin ABI %u", SLU_ABI_MAJOR);
-	return NULL;
-}
+SLU_PLUGIN("sqlite", "0.1.0", "same as Sluice", kinds)

@@ -197,8 +197,8 @@ static void range_is(struct rig *g, uint64_t run, const char *want)
 	struct slice doc;
 
 	cr_assert_eq(step_doc_get(&g->mem.view, &ref, STEP_DOC_CURSOR, &doc), 0);
-	cr_assert(
-	    doc.n == strlen(want) && memcmp(doc.p, want, doc.n) == 0, "%.*s", (int)doc.n, doc.p);
+	cr_assert(doc.n == strlen(want) && memcmp(doc.p, want, doc.n) == 0, "%.*s", (int)doc.n,
+	    (const char *)doc.p);
 }
 
 Test(sched_outcome, a_rerun_keeps_its_range_and_moves_no_cursor)
