@@ -40,6 +40,7 @@ Test(daemon_sd, the_manager_is_told_and_its_variables_are_taken_away)
 	struct err err = {0};
 	struct timeval wait = {.tv_usec = 50000};
 	int fd = manager(dir, path, sizeof(path));
+	const char *text;
 	struct sd *s;
 
 	setenv("NOTIFY_SOCKET", path, 1);
@@ -53,14 +54,17 @@ Test(daemon_sd, the_manager_is_told_and_its_variables_are_taken_away)
 	cr_assert_null(getenv("SLUICE_POOL_STARTER"));
 	cr_assert_str_eq(sd_pool_starter(s), "/run/x.sock");
 	sd_notify(s, "READY=1");
-	cr_assert_str_eq(told(fd), "READY=1");
+	text = told(fd);
+	cr_assert_str_eq(text, "READY=1");
 	sd_reloading(s);
-	cr_assert_eq(strncmp(told(fd), "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
+	text = told(fd);
+	cr_assert_eq(strncmp(text, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
 	cr_assert_eq(loop_init(&loop, &err), 0);
 	sd_watchdog(s, &loop);
 	event_base_loopexit(loop.base, &wait);
 	event_base_loop(loop.base, 0);
-	cr_assert_str_eq(told(fd), "WATCHDOG=1");
+	text = told(fd);
+	cr_assert_str_eq(text, "WATCHDOG=1");
 	sd_free(s);
 	loop_done(&loop);
 	close(fd);

@@ -187,7 +187,7 @@ static void cursor_is(struct rig *g, const char *want, uint64_t run)
 
 	cr_assert_eq(cursor_get(&g->mem.view, "d", "a", "", &cur, &json), 0);
 	cr_assert(json.n == strlen(want) && memcmp(json.p, want, json.n) == 0, "%.*s", (int)json.n,
-	    json.p);
+	    (const char *)json.p);
 	cr_assert_eq(cur.run, run);
 }
 
