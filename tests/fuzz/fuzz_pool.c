@@ -70,8 +70,9 @@ static void try_mask(const char *text, size_t n)
 		}
 		mask_feed(m, &s, "", 0, true, &out);
 		FUZZ_DEMAND(out.len >= 3 && memcmp(out.s, MASK_TEXT, 3) == 0);
-		FUZZ_DEMAND(
-		    half <= 3 * sizeof(MASK_TEXT) || memmem(out.s, out.len, text, half) == NULL);
+		/* The mask's own stars and what follows may look like a secret that holds some. */
+		FUZZ_DEMAND(half <= 3 * sizeof(MASK_TEXT) || memchr(text, '*', half) != NULL ||
+			    memmem(out.s, out.len, text, half) == NULL);
 	}
 	mask_stream_done(&s);
 	str_done(&out);
