@@ -380,8 +380,11 @@ void on_pool_event(struct world *w, const struct event *e)
 			return;
 		if (p->alive)
 			pool_connect(w, e->a);
-		else /* it died meanwhile: nobody is there to say so */
+		else { /* it died meanwhile: nobody is there to say so */
 			later(w, p->dead_at - w->mono + 1, EV_LOCK, e->a, e->b, e->c, NULL);
+			if (!live_unretired(w))
+				pool_new(w);
+		}
 		return;
 	case EV_HELLO:
 		if (p->alive && p->conn == e->b && e->b != 0)
