@@ -328,6 +328,24 @@ void route_list_end(struct http_req *q, struct jw *w, const char *next)
 	reply_json(q->conn, 200);
 }
 
+void route_list_reply(struct http_req *q, const char *noun, route_list_fn list)
+{
+	struct route_list l;
+	char next[LIST_NEXT_MAX] = "";
+	struct err err = {0};
+	const struct view *v;
+
+	if (!route_list_query(q, &l) || (v = route_view(q)) == NULL)
+		return;
+	struct jw *w = route_list_begin(q, noun);
+	int rc = list(v, &l.q, w, next, &err);
+	route_view_end(q);
+	if (rc != 0)
+		reply_err(q->conn, rc, &err);
+	else
+		route_list_end(q, w, next);
+}
+
 bool route_run(struct http_req *q, const struct view *v, uint64_t *ret_run, struct run_rec *ret_rec)
 {
 	struct err err = {0};

@@ -1,6 +1,6 @@
 /* route.h: the table of resources and what the handlers share. Private to the folder.
  *
- * One table: the router, `Allow`, the scopes and (issue 4) /openapi.json are read from it. */
+ * One table: the router, `Allow`, the scopes and /openapi.json are read from it. */
 #ifndef CORE_HTTP_ROUTE_H
 #define CORE_HTTP_ROUTE_H
 
@@ -49,6 +49,10 @@ bool route_list_query(struct http_req *q, struct route_list *ret);
 /* {"noun": [ … the handler writes the elements … ], "next": …} */
 struct jw *route_list_begin(struct http_req *q, const char *noun);
 void route_list_end(struct http_req *q, struct jw *w, const char *next);
+/* A whole list by one of the list_* functions: options, page, reply. */
+typedef int (*route_list_fn)(const struct view *v, const struct list_query *q, struct jw *out,
+    char *ret_next, struct err *err);
+void route_list_reply(struct http_req *q, const char *noun, route_list_fn list);
 /* The run that the first parameter names; checks a run:DAG token. false: answered (the view stays
  * open). */
 bool route_run(

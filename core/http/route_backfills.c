@@ -9,20 +9,7 @@
 
 void get_backfills(struct http_req *q)
 {
-	struct route_list l;
-	char next[LIST_NEXT_MAX] = "";
-	struct err err = {0};
-	const struct view *v;
-
-	if (!route_list_query(q, &l) || (v = route_view(q)) == NULL)
-		return;
-	struct jw *w = route_list_begin(q, "backfills");
-	int rc = list_backfills(v, &l.q, w, next, &err);
-	route_view_end(q);
-	if (rc != 0)
-		reply_err(q->conn, rc, &err);
-	else
-		route_list_end(q, w, next);
+	route_list_reply(q, "backfills", list_backfills);
 }
 
 static bool number(struct http_req *q, uint64_t *ret)

@@ -7,20 +7,7 @@
 
 void get_datasets(struct http_req *q)
 {
-	struct route_list l;
-	char next[LIST_NEXT_MAX] = "";
-	struct err err = {0};
-	const struct view *v;
-
-	if (!route_list_query(q, &l) || (v = route_view(q)) == NULL)
-		return;
-	struct jw *w = route_list_begin(q, "datasets");
-	int rc = list_datasets(v, &l.q, w, next, &err);
-	route_view_end(q);
-	if (rc != 0)
-		reply_err(q->conn, rc, &err);
-	else
-		route_list_end(q, w, next);
+	route_list_reply(q, "datasets", list_datasets);
 }
 
 void get_dataset(struct http_req *q)
