@@ -1,5 +1,6 @@
 /* bed.c: the store of a world: LMDB as the daemon has it, or the sorted arrays of memview.c, which
  * are quicker. A crash throws away what was not committed and opens the store anew. */
+#include "core/sched/restore.h"
 #include "core/store/env.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/memview.h"
@@ -99,11 +100,6 @@ void bed_free(struct bed *b)
 	mem_free(b);
 }
 
-bool bed_is_lmdb(const struct bed *b)
-{
-	return b->lmdb;
-}
-
 const struct view *bed_view(struct bed *b)
 {
 	return b->lmdb ? &b->txn.view : &b->mem.view;
@@ -157,7 +153,9 @@ void bed_fail_write(struct bed *b, uint32_t n)
 /* ---- a copy ---- */
 
 struct bed_copy {
-	struct memview mem;
+	bool lmdb;
+	char path[96];	    /* of the backup file */
+	struct memview mem; /* else */
 };
 
 static void table_copy(struct memview *to, struct memview *from, enum table t)
@@ -186,26 +184,81 @@ static void all_copy(struct memview *to, struct memview *from)
 struct bed_copy *bed_copy_new(struct bed *b)
 {
 	struct bed_copy *c = MEM_NEW(struct bed_copy);
+	struct store_copy info;
+	struct err err = {0};
 
-	memview_init(&c->mem);
-	all_copy(&c->mem, &b->mem);
+	c->lmdb = b->lmdb;
+	if (!b->lmdb) {
+		memview_init(&c->mem);
+		all_copy(&c->mem, &b->mem);
+		return c;
+	}
+	snprintf(c->path, sizeof(c->path), "%s/backup", b->dir);
+	if (store_backup(b->store, c->path, wall(b->w), &info, &err) != 0)
+		die("no backup of the store", err.text);
 	return c;
 }
 
-void bed_copy_back(struct bed *b, struct bed_copy *c)
+/* As core/store/copy.c reads it: there is none before the first. */
+static uint64_t number_of(const struct view *v, const char *name)
 {
-	bool plain = b->mem.plain;
+	uint64_t n;
 
+	return meta_get(v, name, &n) == 0 ? n : 1;
+}
+
+static void mem_restore(struct bed *b, struct bed_copy *c)
+{
+	struct restore_from from = {0};
+	bool plain = b->mem.plain;
+	uint64_t epoch = 0;
+
+	memview_begin(&b->mem);
+	if (meta_get(&b->mem.view, META_EPOCH, &epoch) != 0)
+		die("the replaced store cannot be read", "epoch");
+	from.epoch = (uint32_t)epoch;
+	from.next_run = number_of(&b->mem.view, META_NEXT_RUN);
+	from.next_event = number_of(&b->mem.view, META_NEXT_EVENT);
+	memview_abort(&b->mem);
 	memview_done(&b->mem);
 	memview_init(&b->mem);
 	b->mem.plain = plain;
 	all_copy(&b->mem, &c->mem);
+	memview_begin(&b->mem);
+	if (sched_restore(&b->mem.view, &from) != 0)
+		die("the copy cannot be restored", "memview");
+	memview_commit(&b->mem);
+}
+
+/* As `sluiced --restore` does it. */
+static void lmdb_restore(struct bed *b, const struct bed_copy *c)
+{
+	struct store_restored r;
+	struct err err = {0};
+
+	lmdb_close(b);
+	if (store_restore(b->dir, c->path, wall(b->w), &r, &err) != 0)
+		die("the backup cannot be restored", err.text);
+	if (r.kept != NULL)
+		unlink(r.kept);
+	store_restored_done(&r);
+	unlink(c->path);
+	lmdb_open(b);
+}
+
+void bed_restore(struct bed *b, struct bed_copy *c)
+{
+	if (c->lmdb)
+		lmdb_restore(b, c);
+	else
+		mem_restore(b, c);
 }
 
 void bed_copy_free(struct bed_copy *c)
 {
 	if (c == NULL)
 		return;
-	memview_done(&c->mem);
+	if (!c->lmdb)
+		memview_done(&c->mem);
 	mem_free(c);
 }

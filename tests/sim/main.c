@@ -3,6 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "core/base/hash.h"
+#include "core/base/log.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -396,6 +397,7 @@ int main(int argc, char **argv)
 	struct options o = {.first = 1, .targets = 100000};
 	int c, bad = 0;
 
+	log_init("sim", LOG_ERROR); /* LMDB in /dev/shm is worth a warning to others */
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 's' || c == 'f')
 			bad += number(optarg, &o.first);

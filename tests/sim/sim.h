@@ -432,9 +432,8 @@ int bed_commit(struct bed *b);
 void bed_abort(struct bed *b);
 void bed_crash(struct bed *b);			/* what was not committed is gone; opened anew */
 void bed_fail_write(struct bed *b, uint32_t n); /* the n-th write from now on fails; 0: none */
-bool bed_is_lmdb(const struct bed *b);
-struct bed_copy *bed_copy_new(struct bed *b); /* not of LMDB */
-void bed_copy_back(struct bed *b, struct bed_copy *c);
+struct bed_copy *bed_copy_new(struct bed *b);
+void bed_restore(struct bed *b, struct bed_copy *c); /* once a copy */
 void bed_copy_free(struct bed_copy *c);
 
 /* restore.c */
