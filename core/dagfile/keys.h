@@ -1,7 +1,7 @@
 /* keys.h: the one description of every key of DAG files and of sluice.yaml: name, shape, default,
  * choices, bounds, a sentence. Parsing, "did you mean", the JSON Schema, `sluice schema` and the
- * man page's check all read these tables (keys_dag.c, keys_config.c). What this version refuses
- * although the language has it stands in one list, keys_later.c. */
+ * man page's check all read these tables (keys_dag.c, keys_config.c, keys_common.c). What this
+ * version refuses although the language has it stands in one list, keys_later.c. */
 #ifndef CORE_DAGFILE_KEYS_H
 #define CORE_DAGFILE_KEYS_H
 

@@ -1,14 +1,6 @@
 /* keys_config.c: the keys of sluice.yaml. Data only. */
-#include "core/dagfile/keys.h"
+#include "core/dagfile/keys_table.h"
 
-#define KEYS(name, what_text, role_text, ...)                                                      \
-	static const struct key name##_v[] = {__VA_ARGS__};                                        \
-	static const struct keys name = {                                                          \
-	    what_text, name##_v, sizeof(name##_v) / sizeof(name##_v[0]), role_text}
-#define RANGE(low, high) .has_range = true, .min = (low), .max = (high)
-
-static const struct key TEXT_ELEM = {.name = "text", .shape = K_TEXT};
-static const struct key NAME_ELEM = {.name = "name", .shape = K_NAME};
 static const struct key PATH_ELEM = {.name = "path", .shape = K_PATH};
 static const struct key SECRET_ELEM = {.name = "secret", .shape = K_SECRET};
 
@@ -22,13 +14,11 @@ KEYS(HTTP, "http", NULL,
 	.doc = "HOST:PORT for TCP; off unless named; port 0 picks one and prints it."},
     {.name = "hosts",
 	.shape = K_LIST,
-	.elem = &TEXT_ELEM,
+	.elem = &KEY_TEXT,
 	.def = "[]",
 	.doc = "Host names allowed besides localhost, 127.0.0.1 and [::1]."},
     {.name = "tls", .shape = K_OBJECT, .sub = &TLS, .doc = "Needed beyond loopback."});
-KEYS(CONNECTION, "a connection", "connection",
-    {.name = "plugin", .shape = K_NAME, .required = true, .doc = "The plugin."},
-    {.name = "type", .shape = K_NAME, .doc = "Which kind of the plugin, where it has several."},
+KEYS(CONNECTION, "a connection", "connection", KEY_PLUGIN, KEY_TYPE,
     {.name = "zone", .shape = K_ZONE, .doc = "The zone of its times that have none."},
     {.name = "max_sessions",
 	.shape = K_INT,
@@ -97,9 +87,7 @@ KEYS(HOOK, "a hook", NULL,
 	.doc = "How the sender of such an envelope proves itself."},
     {.name = "touch", .shape = K_OBJECT, .sub = &TOUCH, .doc = "Marks a data set as updated."});
 static const struct key HOOK_KEY = {.name = "hook", .shape = K_OBJECT, .sub = &HOOK};
-KEYS(SOURCE, "a source", "source",
-    {.name = "plugin", .shape = K_NAME, .required = true, .doc = "The plugin."},
-    {.name = "type", .shape = K_NAME, .doc = "Which kind of the plugin, where it has several."},
+KEYS(SOURCE, "a source", "source", KEY_PLUGIN, KEY_TYPE,
     {.name = "connection", .shape = K_NAME, .doc = "A connection of this file."});
 static const struct key SOURCE_KEY = {.name = "source", .shape = K_OBJECT, .sub = &SOURCE};
 KEYS(NOTIFY, "a notification", "connection",
@@ -109,50 +97,25 @@ KEYS(NOTIFY, "a notification", "connection",
 	.doc = "Which kind of the plugin: webhook, slack or mail of notify."});
 static const struct key NOTIFY_KEY = {.name = "notification", .shape = K_OBJECT, .sub = &NOTIFY};
 static const struct key POOL_KEY = {.name = "pool", .shape = K_INT, RANGE(1, 1000000)};
-static const struct key CLASS_ELEM = {
-    .name = "class", .shape = K_CHOICE, .choices = "transient|timeout|quota|lost"};
-KEYS(RETRY, "retry", NULL,
-    {.name = "attempts",
-	.shape = K_INT,
-	RANGE(1, 1000),
-	.def = "1",
-	.doc = "How often a step is tried in all."},
-    {.name = "delay",
-	.shape = K_DURATION,
-	.def = "30s",
-	.doc = "The wait before the second attempt."},
-    {.name = "backoff",
-	.shape = K_NUMBER,
-	RANGE(1, 100),
-	.def = "2",
-	.doc = "Each further wait is so much longer."},
-    {.name = "jitter",
-	.shape = K_NUMBER,
-	RANGE(0, 1),
-	.def = "0.2",
-	.doc = "The part of a wait that is left to chance."},
-    {.name = "max_delay", .shape = K_DURATION, .def = "10m", .doc = "No wait is longer."},
-    {.name = "classes",
-	.shape = K_LIST,
-	.elem = &CLASS_ELEM,
-	.def = "[transient, timeout, quota, lost]",
-	.doc = "The classes of error that are tried again."});
 KEYS(DEFAULTS, "defaults", NULL,
     {.name = "timezone", .shape = K_ZONE, .def = "UTC", .doc = "For DAGs that name none."},
-    {.name = "retry", .shape = K_OBJECT, .sub = &RETRY, .doc = "For steps that say nothing else."},
+    {.name = "retry",
+	.shape = K_OBJECT,
+	.sub = &KEYS_RETRY,
+	.doc = "For steps that say nothing else."},
     {.name = "timeout", .shape = K_DURATION, .doc = "For steps that say nothing else."},
     {.name = "run_timeout", .shape = K_DURATION, .doc = "For DAGs that say nothing else."},
     {.name = "on_success",
 	.shape = K_LIST,
-	.elem = &NAME_ELEM,
+	.elem = &KEY_NAME,
 	.doc = "For DAGs that say nothing else."},
     {.name = "on_failure",
 	.shape = K_LIST,
-	.elem = &NAME_ELEM,
+	.elem = &KEY_NAME,
 	.doc = "For DAGs that say nothing else."},
     {.name = "on_exit",
 	.shape = K_LIST,
-	.elem = &NAME_ELEM,
+	.elem = &KEY_NAME,
 	.doc = "For DAGs that say nothing else."});
 KEYS(RETENTION, "retention", NULL,
     {.name = "runs", .shape = K_DURATION, .def = "90d", .doc = "How long ended runs are kept."},

@@ -16,7 +16,8 @@ core_dagfile_libsl_dagfile_la_SOURCES = \
 	%D%/compile_trigger.c \
 	%D%/config.c %D%/config.h \
 	%D%/diag.c %D%/diag.h \
-	%D%/keys.c %D%/keys.h %D%/keys_config.c %D%/keys_dag.c %D%/keys_later.c \
+	%D%/keys.c %D%/keys.h %D%/keys_table.h \
+	%D%/keys_common.c %D%/keys_config.c %D%/keys_dag.c %D%/keys_later.c \
 	%D%/schema.c %D%/schema.h \
 	%D%/yaml.c %D%/yaml.h
 core_dagfile_libsl_dagfile_la_CPPFLAGS = $(AM_CPPFLAGS) $(YAML_CFLAGS)
