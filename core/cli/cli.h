@@ -101,10 +101,12 @@ void cli_add_query(struct str *b, const char *name, const char *value);
  * `list`. */
 void cli_print_json(const struct cli *cli, const struct json *j, const char *list);
 int cli_error(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* GET of a list with those of its options that were given (limit after dag state since unmatched).
- * Prints it and gives *ret NULL where the output is JSON, else hands the page to the caller. */
-int cli_list(
-    struct cli *cli, const struct args *a, const char *path, const char *noun, struct json **ret);
+/* "/v1/runs/", "a b", "/cancel" -> /v1/runs/a%20b/cancel. Caller frees. */
+char *cli_path(const char *prefix, const char *name, const char *suffix);
+/* A request with its reply shown: JSON is printed here as the mode says; for text *ret is the reply
+ * (owned by the caller), NULL otherwise. body (may be NULL) is taken. */
+int cli_ask(
+    struct cli *cli, const char *method, const char *path, struct json *body, struct json **ret);
 
 /* ---- text (text.c) ---- */
 /* Columns a text takes on a terminal (wide characters two). */
@@ -132,9 +134,28 @@ struct text_table;
 struct text_table *table_new(const struct table_column *columns, size_t n);
 void table_cell(struct text_table *t, const char *text); /* row by row, left to right; NULL is "" */
 void table_cellf(struct text_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_int(struct text_table *t, int64_t n);
+void table_time(struct text_table *t, const char *rfc3339); /* as text_time */
 /* Prints to standard output within cli->width and frees. `empty` is the sentence where there is no
  * row. */
 void table_print(struct text_table *take, const struct cli *cli, const char *empty);
+
+/* ---- lists (list.c) ---- */
+struct list {
+	const char *path; /* "/v1/runs" */
+	const char *noun; /* the member of a page that holds the rows */
+	const struct table_column *columns;
+	size_t n_columns;
+	void (*row)(struct text_table *t, const struct json *j); /* a cell for each column */
+	const char *empty; /* the sentence where there is no row */
+	void (*foot)(const struct cli *cli, const struct json *page); /* printed below; or NULL */
+};
+/* A list command: GET with those of its options that were given (limit after dag state since
+ * unmatched), a page as the output mode says, and how to see more. */
+int cli_list(struct cli *cli, const struct args *a, const struct list *l);
+/* All elements of a list, page after page, until `each` gives false. path may have a query. */
+int cli_each(struct cli *cli, const char *path, const char *noun,
+    bool (*each)(void *ctx, const struct json *j), void *ctx);
 
 /* ---- following a run (follow.c, tree.c) ---- */
 /* Follows a run until it ends: live tree on a terminal, plain lines elsewhere, JSON as the mode
@@ -173,6 +194,8 @@ int exec_collect(const char *program, char *const argv[], size_t max, struct str
     int *ret_status, struct err *err) CHECK_RESULT;
 /* Replaces this process; returns an exit code only on failure. */
 int exec_replace(const char *program, char *const argv[]);
+/* The same by `sluiced -c CONFIG OPTION [VALUE]` in this output mode; value may be NULL. */
+int exec_daemon(const struct cli *cli, const char *option, const char *value);
 
 /* clang-format off */
 #define COMMAND_LIST(X) \

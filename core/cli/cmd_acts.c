@@ -9,29 +9,12 @@
 static int act(
     struct cli *cli, const char *path, struct json *body, const char *sentence, const char *object)
 {
-	struct str text;
-	struct json *reply = NULL;
-	str_init(&text, 1 << 20);
-	json_print(body, &text);
-	int rc = cli_request(cli, "POST", path, str_peek(&text), &reply, NULL);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
-		cli_print_json(cli, reply, NULL);
-	else if (rc == EXIT_OK)
+	struct json *reply;
+	int rc = cli_ask(cli, "POST", path, body, &reply);
+	if (reply)
 		printf("%s %s\n", object, sentence);
-	str_done(&text);
 	json_free(reply);
-	json_free(body);
 	return rc;
-}
-
-static char *path_to(const char *prefix, const char *name, const char *suffix)
-{
-	struct str b;
-	str_init(&b, 1 << 16);
-	str_add(&b, prefix);
-	cli_add_segment(&b, name);
-	str_add(&b, suffix);
-	return str_take(&b);
 }
 
 /* ---- cancel ---- */
@@ -67,7 +50,7 @@ static int run_cancel(struct cli *cli, const struct args *a)
 	}
 	if (!args_expect(a, 1, 1))
 		return EXIT_USAGE;
-	char *path = path_to("/v1/runs/", a->pos[0], "/cancel");
+	char *path = cli_path("/v1/runs/", a->pos[0], "/cancel");
 	int rc = act(cli, path, cancel_body(hard), "is being cancelled", a->pos[0]);
 	mem_free(path);
 	return rc;
@@ -110,7 +93,7 @@ static int run_rerun(struct cli *cli, const struct args *a)
 		json_put(body, "downstream", json_new_str(args_get(a, "downstream", NULL)));
 	if (args_get(a, "plan", NULL))
 		json_put(body, "plan", json_new_str(args_get(a, "plan", NULL)));
-	char *path = path_to("/v1/runs/", a->pos[0], "/rerun");
+	char *path = cli_path("/v1/runs/", a->pos[0], "/rerun");
 	int rc = act(cli, path, body, "runs again", a->pos[0]);
 	mem_free(path);
 	if (rc == EXIT_OK && args_has(a, "wait"))
@@ -194,14 +177,14 @@ static int pause_or_resume(
 	char *path;
 	int rc;
 	if (args_has(a, "all")) {
-		path = path_to("/v1/", verb, "");
+		path = cli_path("/v1/", verb, "");
 	} else {
 		if (!args_expect(a, 1, 1))
 			return EXIT_USAGE;
 		struct str suffix;
 		str_init(&suffix, 64);
 		str_addf(&suffix, "/%s", verb);
-		path = path_to("/v1/dags/", a->pos[0], str_peek(&suffix));
+		path = cli_path("/v1/dags/", a->pos[0], str_peek(&suffix));
 		str_done(&suffix);
 	}
 	rc = act(cli, path, json_new_object(), sentence, a->n_pos ? a->pos[0] : "everything");

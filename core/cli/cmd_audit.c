@@ -5,37 +5,24 @@
 
 #include <string.h>
 
-static int list(struct cli *cli, const struct args *a)
+static void row(struct text_table *t, const struct json *j)
 {
-	static const struct table_column columns[] = {
-	    {"TIME", false, false, false},
-	    {"ACTOR", false, true, false},
-	    {"VERB", false, false, false},
-	    {"OBJECT", false, true, false},
-	    {"DETAIL", false, true, false},
-	};
-	struct json *page;
-	int rc = cli_list(cli, a, "/v1/audit", "audit", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 5);
-	for (const struct json *j = json_first(json_get(page, "audit")); j; j = json_next(j)) {
-		struct str time;
-		str_init(&time, 128);
-		text_time(&time, json_get_str(j, "time", NULL));
-		table_cell(t, str_peek(&time));
-		table_cell(t, json_get_str(j, "actor", ""));
-		table_cell(t, json_get_str(j, "verb", ""));
-		table_cell(t, json_get_str(j, "object", ""));
-		table_cell(t, json_get_str(j, "detail", ""));
-		str_done(&time);
-	}
-	table_print(t, cli, "nobody has done anything yet");
-	if (json_get_str(page, "next", NULL))
-		printf("more: --after %s\n", json_get_str(page, "next", ""));
-	json_free(page);
-	return rc;
+	table_time(t, json_get_str(j, "time", NULL));
+	table_cell(t, json_get_str(j, "actor", ""));
+	table_cell(t, json_get_str(j, "verb", ""));
+	table_cell(t, json_get_str(j, "object", ""));
+	table_cell(t, json_get_str(j, "detail", ""));
 }
+
+static const struct table_column columns[] = {
+    {"TIME", false, false, false},
+    {"ACTOR", false, true, false},
+    {"VERB", false, false, false},
+    {"OBJECT", false, true, false},
+    {"DETAIL", false, true, false},
+};
+static const struct list records = {
+    "/v1/audit", "audit", columns, 5, row, "nobody has done anything yet", NULL};
 
 /* ---- verify ---- */
 
@@ -62,8 +49,9 @@ static void hash_of(const struct json *j, char *hex)
 }
 
 /* Newest first: each must be the one that the one after it names. */
-static void follow(struct chain *c, const struct json *j)
+static bool follow(void *ctx, const struct json *j)
 {
+	struct chain *c = ctx;
 	char hex[2 * HASH_SHA256_BYTES + 1];
 	int64_t seq = json_get_i64(j, "seq", 0);
 	hash_of(j, hex);
@@ -81,34 +69,13 @@ static void follow(struct chain *c, const struct json *j)
 	c->n++;
 	c->seq = seq;
 	str_copy(c->prev, sizeof(c->prev), json_get_str(j, "prev", ""));
-}
-
-static int walk(struct cli *cli, struct chain *c)
-{
-	char next[256] = "";
-	int rc;
-	do {
-		struct json *page = NULL;
-		struct str url;
-		str_init(&url, 8192);
-		str_add(&url, "/v1/audit");
-		cli_add_query(&url, "limit", "1000");
-		cli_add_query(&url, "after", next[0] ? next : NULL);
-		rc = cli_request(cli, "GET", str_peek(&url), NULL, &page, NULL);
-		str_done(&url);
-		for (const struct json *j = json_first(json_get(page, "audit")); j && !c->wrong[0];
-		     j = json_next(j))
-			follow(c, j);
-		str_copy(next, sizeof(next), json_get_str(page, "next", ""));
-		json_free(page);
-	} while (rc == EXIT_OK && next[0] && !c->wrong[0]);
-	return rc;
+	return !c->wrong[0];
 }
 
 static int verify(struct cli *cli)
 {
 	struct chain c = {0};
-	int rc = walk(cli, &c);
+	int rc = cli_each(cli, "/v1/audit", "audit", follow, &c);
 	if (rc != EXIT_OK)
 		return rc;
 	if (!c.wrong[0] && c.n > 0 && (c.seq != 1 || strspn(c.prev, "0") != strlen(c.prev)))
@@ -134,7 +101,7 @@ static int run(struct cli *cli, const struct args *a)
 {
 	if (!args_expect(a, 0, 0))
 		return EXIT_USAGE;
-	return args_has(a, "verify") ? verify(cli) : list(cli, a);
+	return args_has(a, "verify") ? verify(cli) : cli_list(cli, a, &records);
 }
 
 static const struct cli_opt opts[] = {

@@ -28,42 +28,32 @@ static void progress(struct str *b, const struct json *j)
 
 /* ---- list ---- */
 
-static int list(struct cli *cli, const struct args *a)
+static void row(struct text_table *t, const struct json *j)
 {
-	static const struct table_column columns[] = {
-	    {"ID", true, false, false},
-	    {"DAG", false, true, false},
-	    {"FROM", false, true, false},
-	    {"TO", false, true, false},
-	    {"STATE", false, false, true},
-	    {"DONE", false, false, false},
-	    {"FAILED", true, false, false},
-	};
-	struct json *page;
-	int rc = cli_list(cli, a, "/v1/backfills", "backfills", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 7);
-	for (const struct json *j = json_first(json_get(page, "backfills")); j; j = json_next(j)) {
-		struct str done;
-		str_init(&done, 256);
-		progress(&done, j);
-		table_cell(t, json_get_str(j, "id", ""));
-		table_cell(t, json_get_str(j, "dag", ""));
-		table_cell(t, json_get_str(j, "from", ""));
-		table_cell(t, json_get_str(j, "to", ""));
-		table_cell(t, json_get_str(j, "state", ""));
-		table_cell(t, str_peek(&done));
-		table_cellf(t, "%lld",
-		    (long long)(json_get_i64(j, "failed", 0) + json_get_i64(j, "rejected", 0)));
-		str_done(&done);
-	}
-	table_print(t, cli, "no backfills; start one: sluice backfill DAG --from DAY --to DAY");
-	if (json_get_str(page, "next", NULL))
-		printf("more: --after %s\n", json_get_str(page, "next", ""));
-	json_free(page);
-	return rc;
+	struct str done;
+	str_init(&done, 256);
+	progress(&done, j);
+	table_cell(t, json_get_str(j, "id", ""));
+	table_cell(t, json_get_str(j, "dag", ""));
+	table_cell(t, json_get_str(j, "from", ""));
+	table_cell(t, json_get_str(j, "to", ""));
+	table_cell(t, json_get_str(j, "state", ""));
+	table_cell(t, str_peek(&done));
+	table_int(t, json_get_i64(j, "failed", 0) + json_get_i64(j, "rejected", 0));
+	str_done(&done);
 }
+
+static const struct table_column columns[] = {
+    {"ID", true, false, false},
+    {"DAG", false, true, false},
+    {"FROM", false, true, false},
+    {"TO", false, true, false},
+    {"STATE", false, false, true},
+    {"DONE", false, false, false},
+    {"FAILED", true, false, false},
+};
+static const struct list backfills = {"/v1/backfills", "backfills", columns, 7, row,
+    "no backfills; start one: sluice backfill DAG --from DAY --to DAY", NULL};
 
 /* ---- show ---- */
 
@@ -78,7 +68,7 @@ static void add_count(struct str *b, const struct json *j, const char *key, cons
 
 static void print_runs(const struct cli *cli, const struct json *j, const char *member)
 {
-	static const struct table_column columns[] = {
+	static const struct table_column of_runs[] = {
 	    {"KEY", false, true, false},
 	    {"STATE", false, false, true},
 	    {"RUN", false, false, false},
@@ -88,7 +78,7 @@ static void print_runs(const struct cli *cli, const struct json *j, const char *
 	struct text_table *t;
 	if (json_len(runs) == 0)
 		return;
-	t = table_new(columns, 4);
+	t = table_new(of_runs, 4);
 	for (const struct json *r = json_first(runs); r; r = json_next(r)) {
 		table_cell(t, json_get_str(r, "key", ""));
 		table_cell(t, json_get_str(r, "state", ""));
@@ -181,13 +171,13 @@ static int change(struct cli *cli, const char *id, const char *verb)
 
 static void print_plan(const struct cli *cli, const struct json *j)
 {
-	static const struct table_column columns[] = {
+	static const struct table_column of_plan[] = {
 	    {"KEY", false, true, false},
 	    {"WOULD", false, false, false},
 	    {"RUN", false, false, false},
 	    {"STATE", false, false, true},
 	};
-	struct text_table *t = table_new(columns, 4);
+	struct text_table *t = table_new(of_plan, 4);
 	for (const struct json *r = json_first(json_get(j, "targets")); r; r = json_next(r)) {
 		table_cell(t, json_get_str(r, "key", ""));
 		table_cell(t, json_get_str(r, "do", ""));
@@ -264,7 +254,7 @@ static int run(struct cli *cli, const struct args *a)
 	if (a->n_pos == 1 && (args_has(a, "from") || args_has(a, "to")))
 		return make(cli, a);
 	if (str_eq(a->pos[0], "list") && a->n_pos == 1)
-		return list(cli, a);
+		return cli_list(cli, a, &backfills);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (!str_eq(a->pos[0], verbs[i]))
 			continue;
@@ -318,7 +308,7 @@ const struct command cmd_backfill = {
 
 static int run_list(struct cli *cli, const struct args *a)
 {
-	return args_expect(a, 0, 0) ? list(cli, a) : EXIT_USAGE;
+	return args_expect(a, 0, 0) ? cli_list(cli, a, &backfills) : EXIT_USAGE;
 }
 
 static const struct cli_opt list_opts[] = {

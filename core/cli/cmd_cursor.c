@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE "1000"
-
 /* ---- list, show ---- */
 
 static void cell_json(struct text_table *t, const struct json *j)
@@ -20,42 +18,24 @@ static void cell_json(struct text_table *t, const struct json *j)
 	str_done(&b);
 }
 
-static void cell_time(struct text_table *t, const struct json *j, const char *key)
+static void row(struct text_table *t, const struct json *j)
 {
-	struct str b;
-	str_init(&b, 128);
-	text_time(&b, json_get_str(j, key, NULL));
-	table_cell(t, str_peek(&b));
-	str_done(&b);
+	const char *item = json_get_str(j, "item", NULL);
+	table_cell(t, json_get_str(j, "dag", ""));
+	table_cellf(t, "%s%s%s%s", json_get_str(j, "step", ""), item ? "[" : "", item ? item : "",
+	    item ? "]" : "");
+	cell_json(t, json_get(j, "cursor"));
+	table_time(t, json_get_str(j, "updated_at", NULL));
 }
 
-static int list(struct cli *cli, const struct args *a)
-{
-	static const struct table_column columns[] = {
-	    {"DAG", false, true, false},
-	    {"STEP", false, true, false},
-	    {"CURSOR", false, true, false},
-	    {"UPDATED", false, false, false},
-	};
-	struct json *page;
-	int rc = cli_list(cli, a, "/v1/cursors", "cursors", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 4);
-	for (const struct json *j = json_first(json_get(page, "cursors")); j; j = json_next(j)) {
-		const char *item = json_get_str(j, "item", NULL);
-		table_cell(t, json_get_str(j, "dag", ""));
-		table_cellf(t, "%s%s%s%s", json_get_str(j, "step", ""), item ? "[" : "",
-		    item ? item : "", item ? "]" : "");
-		cell_json(t, json_get(j, "cursor"));
-		cell_time(t, j, "updated_at");
-	}
-	table_print(t, cli, "no cursors yet; an extract with `cursor:` makes one");
-	if (json_get_str(page, "next", NULL))
-		printf("more: --after %s\n", json_get_str(page, "next", ""));
-	json_free(page);
-	return rc;
-}
+static const struct table_column columns[] = {
+    {"DAG", false, true, false},
+    {"STEP", false, true, false},
+    {"CURSOR", false, true, false},
+    {"UPDATED", false, false, false},
+};
+static const struct list cursors = {"/v1/cursors", "cursors", columns, 4, row,
+    "no cursors yet; an extract with `cursor:` makes one", NULL};
 
 static void add_path(struct str *path, const char *dag, const char *step, const char *item)
 {
@@ -69,43 +49,47 @@ static void add_path(struct str *path, const char *dag, const char *step, const 
 	cli_add_segment(path, item);
 }
 
+static void print_one(const struct json *j)
+{
+	struct str text;
+	str_init(&text, 1 << 20);
+	json_print_pretty(json_get(j, "cursor"), &text);
+	str_add(&text, "\nupdated ");
+	text_time(&text, json_get_str(j, "updated_at", NULL));
+	if (json_get_str(j, "run", NULL))
+		str_addf(&text, " by run %s", json_get_str(j, "run", ""));
+	else
+		str_add(&text, " by hand");
+	if (json_get_str(j, "complete_through", NULL)) {
+		str_add(&text, ", complete through ");
+		text_time(&text, json_get_str(j, "complete_through", NULL));
+	}
+	puts(str_peek(&text));
+	str_done(&text);
+}
+
 static int show(struct cli *cli, const struct args *a)
 {
-	struct str path, text;
-	struct json *j = NULL;
+	struct str path;
+	struct json *j;
 	str_init(&path, 8192);
-	str_init(&text, 1 << 20);
 	add_path(&path, a->pos[1], a->pos[2], a->n_pos > 3 ? a->pos[3] : NULL);
-	int rc = cli_request(cli, "GET", str_peek(&path), NULL, &j, NULL);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT) {
-		cli_print_json(cli, j, NULL);
-	} else if (rc == EXIT_OK) {
-		json_print_pretty(json_get(j, "cursor"), &text);
-		str_add(&text, "\nupdated ");
-		text_time(&text, json_get_str(j, "updated_at", NULL));
-		if (json_get_str(j, "run", NULL))
-			str_addf(&text, " by run %s", json_get_str(j, "run", ""));
-		else
-			str_add(&text, " by hand");
-		if (json_get_str(j, "complete_through", NULL)) {
-			str_add(&text, ", complete through ");
-			text_time(&text, json_get_str(j, "complete_through", NULL));
-		}
-		puts(str_peek(&text));
-	}
+	int rc = cli_ask(cli, "GET", str_peek(&path), NULL, &j);
+	if (j)
+		print_one(j);
 	str_done(&path);
-	str_done(&text);
 	json_free(j);
 	return rc;
 }
 
 /* ---- export ---- */
 
-static void print_export(const struct json *j)
+static bool print_export(void *ctx, const struct json *j)
 {
 	static const char *const members[] = {"dag", "step", "item", "cursor", "complete_through"};
 	struct json *o = json_new_object();
 	struct str line;
+	(void)ctx;
 	str_init(&line, 1 << 20);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		json_put(o, members[i], json_dup(json_get(j, members[i])));
@@ -113,28 +97,17 @@ static void print_export(const struct json *j)
 	puts(str_peek(&line));
 	str_done(&line);
 	json_free(o);
+	return true;
 }
 
 static int export(struct cli *cli, const struct args *a)
 {
-	char next[256] = "";
-	int rc;
-	do {
-		struct json *page = NULL;
-		struct str url;
-		str_init(&url, 8192);
-		str_add(&url, "/v1/cursors");
-		cli_add_query(&url, "limit", PAGE);
-		cli_add_query(&url, "dag", args_get(a, "dag", NULL));
-		cli_add_query(&url, "after", next[0] ? next : NULL);
-		rc = cli_request(cli, "GET", str_peek(&url), NULL, &page, NULL);
-		str_done(&url);
-		for (const struct json *j = json_first(json_get(page, "cursors")); j;
-		     j = json_next(j))
-			print_export(j);
-		str_copy(next, sizeof(next), json_get_str(page, "next", ""));
-		json_free(page);
-	} while (rc == EXIT_OK && next[0]);
+	struct str path;
+	str_init(&path, 8192);
+	str_add(&path, "/v1/cursors");
+	cli_add_query(&path, "dag", args_get(a, "dag", NULL));
+	int rc = cli_each(cli, str_peek(&path), "cursors", print_export, NULL);
+	str_done(&path);
 	return rc;
 }
 
@@ -224,7 +197,7 @@ static int run(struct cli *cli, const struct args *a)
 	if (!args_expect(a, 1, 4))
 		return EXIT_USAGE;
 	if (str_eq(a->pos[0], "list") && a->n_pos == 1)
-		return list(cli, a);
+		return cli_list(cli, a, &cursors);
 	if (str_eq(a->pos[0], "export") && a->n_pos == 1)
 		return export(cli, a);
 	if (str_eq(a->pos[0], "set") && a->n_pos == 1)

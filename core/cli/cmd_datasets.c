@@ -11,59 +11,43 @@ static const struct cli_opt opts[] = {
     {NULL, NULL, NULL, 0},
 };
 
-static void cell_time(struct text_table *t, const char *text)
+static void row(struct text_table *t, const struct json *d)
 {
-	struct str b;
-	str_init(&b, 128);
-	text_time(&b, text);
-	table_cell(t, str_peek(&b));
-	str_done(&b);
+	table_cell(t, json_get_str(d, "name", ""));
+	table_int(t, json_get_i64(d, "version", 0));
+	table_time(t, json_get_str(d, "complete_through", NULL));
+	table_time(t, json_get_str(d, "visible_at", NULL));
 }
 
-static int list(struct cli *cli, const struct args *a)
-{
-	static const struct table_column columns[] = {
-	    {"DATA SET", false, true, false},
-	    {"VERSION", true, false, false},
-	    {"COMPLETE THROUGH", false, false, false},
-	    {"VISIBLE", false, false, false},
-	};
-	struct json *page;
-	int rc = cli_list(cli, a, "/v1/datasets", "datasets", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 4);
-	for (const struct json *d = json_first(json_get(page, "datasets")); d; d = json_next(d)) {
-		table_cell(t, json_get_str(d, "name", ""));
-		table_cellf(t, "%lld", (long long)json_get_i64(d, "version", 0));
-		cell_time(t, json_get_str(d, "complete_through", NULL));
-		cell_time(t, json_get_str(d, "visible_at", NULL));
-	}
-	table_print(t, cli, "no data sets yet; a load or a step's `publishes` makes them");
-	json_free(page);
-	return rc;
-}
+static const struct table_column columns[] = {
+    {"DATA SET", false, true, false},
+    {"VERSION", true, false, false},
+    {"COMPLETE THROUGH", false, false, false},
+    {"VISIBLE", false, false, false},
+};
+static const struct list datasets = {"/v1/datasets", "datasets", columns, 4, row,
+    "no data sets yet; a load or a step's `publishes` makes them", NULL};
 
 static void print_one(const struct cli *cli, const struct json *d)
 {
-	static const struct table_column columns[] = {
+	static const struct table_column of_versions[] = {
 	    {"VERSION", true, false, false},
 	    {"PARTITION", false, true, false},
 	    {"ROWS", true, false, false},
 	    {"VISIBLE", false, false, false},
 	    {"RUN", false, false, false},
 	};
-	struct text_table *t = table_new(columns, 5);
+	struct text_table *t = table_new(of_versions, 5);
 	printf("%s  version %lld  owner %s\n", json_get_str(d, "name", ""),
 	    (long long)json_get_i64(d, "version", 0), json_get_str(d, "dag", "-"));
 	for (const struct json *v = json_first(json_get(d, "versions")); v; v = json_next(v)) {
 		struct str rows;
 		str_init(&rows, 64);
 		text_count(&rows, json_get_i64(v, "rows", 0));
-		table_cellf(t, "%lld", (long long)json_get_i64(v, "version", 0));
+		table_int(t, json_get_i64(v, "version", 0));
 		table_cell(t, json_get_str(v, "partition", ""));
 		table_cell(t, str_peek(&rows));
-		cell_time(t, json_get_str(v, "visible_at", NULL));
+		table_time(t, json_get_str(v, "visible_at", NULL));
 		table_cellf(t, "%.10s", json_get_str(v, "run", ""));
 		str_done(&rows);
 	}
@@ -72,44 +56,29 @@ static void print_one(const struct cli *cli, const struct json *d)
 
 static int show(struct cli *cli, const char *name)
 {
-	struct str path;
-	struct json *d = NULL;
-	str_init(&path, 4096);
-	str_add(&path, "/v1/datasets/");
-	cli_add_segment(&path, name);
-	int rc = cli_request(cli, "GET", str_peek(&path), NULL, &d, NULL);
-	str_done(&path);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
-		cli_print_json(cli, d, NULL);
-	else if (rc == EXIT_OK)
+	struct json *d;
+	char *path = cli_path("/v1/datasets/", name, "");
+	int rc = cli_ask(cli, "GET", path, NULL, &d);
+	if (d)
 		print_one(cli, d);
+	mem_free(path);
 	json_free(d);
 	return rc;
 }
 
 static int touch(struct cli *cli, const struct args *a)
 {
-	struct str path, text;
-	struct json *body = json_new_object(), *reply = NULL;
-	str_init(&path, 4096);
-	str_init(&text, 1 << 16);
+	struct json *body = json_new_object(), *reply;
+	char *path = cli_path("/v1/datasets/", a->pos[1], "/touch");
 	if (args_get(a, "partition", NULL))
 		json_put(body, "partition", json_new_str(args_get(a, "partition", NULL)));
 	if (args_get(a, "complete-through", NULL))
 		json_put(
 		    body, "complete_through", json_new_str(args_get(a, "complete-through", NULL)));
-	json_print(body, &text);
-	str_add(&path, "/v1/datasets/");
-	cli_add_segment(&path, a->pos[1]);
-	str_add(&path, "/touch");
-	int rc = cli_request(cli, "POST", str_peek(&path), str_peek(&text), &reply, NULL);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
-		cli_print_json(cli, reply, NULL);
-	else if (rc == EXIT_OK)
+	int rc = cli_ask(cli, "POST", path, body, &reply);
+	if (reply)
 		printf("%s touched\n", a->pos[1]);
-	str_done(&path);
-	str_done(&text);
-	json_free(body);
+	mem_free(path);
 	json_free(reply);
 	return rc;
 }
@@ -119,14 +88,11 @@ static int run(struct cli *cli, const struct args *a)
 	if (!args_expect(a, 0, 2))
 		return EXIT_USAGE;
 	if (a->n_pos == 0)
-		return list(cli, a);
+		return cli_list(cli, a, &datasets);
 	if (a->n_pos == 1)
 		return show(cli, a->pos[0]);
 	if (str_eq(a->pos[0], "touch"))
 		return touch(cli, a);
-	if (str_eq(a->pos[0], "accept") || str_eq(a->pos[0], "adopt"))
-		return cli_error(EXIT_USAGE,
-		    "`datasets %s` is not there yet: it comes with schema contracts", a->pos[0]);
 	return cli_error(EXIT_USAGE, "datasets knows `touch NAME`, not \"%s\"", a->pos[0]);
 }
 

@@ -19,38 +19,26 @@ static void print_hook(const struct cli *cli, const struct json *h)
 	    json_get_str(h, "scheme", ""), (long long)json_get_i64(h, "accepted", 0),
 	    (long long)json_get_i64(h, "refused", 0));
 	for (const struct json *r = json_first(json_get(h, "last_refused")); r; r = json_next(r)) {
-		struct str b;
-		str_init(&b, 128);
-		text_time(&b, json_get_str(r, "time", NULL));
-		table_cell(t, str_peek(&b));
+		table_time(t, json_get_str(r, "time", NULL));
 		table_cell(t, json_get_str(r, "from", ""));
-		table_cellf(t, "%lld", (long long)json_get_i64(r, "status", 0));
+		table_int(t, json_get_i64(r, "status", 0));
 		table_cell(t, json_get_str(r, "reason", ""));
-		str_done(&b);
 	}
 	table_print(t, cli, "nothing was refused since the daemon started");
 }
 
 static int run(struct cli *cli, const struct args *a)
 {
-	struct str path;
-	struct json *h = NULL;
+	struct json *h;
 	if (!args_expect(a, 2, 2))
 		return EXIT_USAGE;
-	if (str_eq(a->pos[0], "test"))
-		return cli_error(
-		    EXIT_USAGE, "`hook test` is not there yet: it comes with the events issue");
 	if (!str_eq(a->pos[0], "show"))
 		return cli_error(EXIT_USAGE, "hook knows `show NAME`, not \"%s\"", a->pos[0]);
-	str_init(&path, 4096);
-	str_add(&path, "/v1/hooks/");
-	cli_add_segment(&path, a->pos[1]);
-	int rc = cli_request(cli, "GET", str_peek(&path), NULL, &h, NULL);
-	str_done(&path);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
-		cli_print_json(cli, h, NULL);
-	else if (rc == EXIT_OK)
+	char *path = cli_path("/v1/hooks/", a->pos[1], "");
+	int rc = cli_ask(cli, "GET", path, NULL, &h);
+	if (h)
 		print_hook(cli, h);
+	mem_free(path);
 	json_free(h);
 	return rc;
 }

@@ -1,5 +1,4 @@
-/* cmd_lists.c: `sluice dags | runs | events | datasets | pools`: the lists, one table each.
- * `datasets` also shows one data set and acts on it. */
+/* cmd_lists.c: `sluice dags | runs | events | pools`: the lists, one table each. */
 #include "core/base/mem.h"
 #include "core/cli/cli.h"
 
@@ -10,21 +9,6 @@
 	{                                                                                          \
 		"after", "NEXT", "The page behind this one: the `next` of the JSON output.", 0     \
 	}
-
-static void cell_time(struct text_table *t, const struct json *j, const char *key)
-{
-	struct str b;
-	str_init(&b, 128);
-	text_time(&b, json_get_str(j, key, NULL));
-	table_cell(t, str_peek(&b));
-	str_done(&b);
-}
-
-static void print_more(const struct json *page)
-{
-	if (json_get_str(page, "next", NULL))
-		printf("more: --after %s\n", json_get_str(page, "next", ""));
-}
 
 /* ---- dags ---- */
 
@@ -57,39 +41,38 @@ static void print_broken(const struct cli *cli, const struct json *d)
 	str_done(&why);
 }
 
-static int run_dags(struct cli *cli, const struct args *a)
+static void dag_row(struct text_table *t, const struct json *d)
 {
-	static const struct table_column columns[] = {
-	    {"DAG", false, true, false},
-	    {"STATE", false, false, true},
-	    {"NEXT", false, false, false},
-	    {"LAST RUN", false, false, true},
-	    {"FILE", false, true, false},
-	};
-	struct json *page;
-	if (!args_expect(a, 0, 0))
-		return EXIT_USAGE;
-	int rc = cli_list(cli, a, "/v1/dags", "dags", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 5);
-	for (const struct json *d = json_first(json_get(page, "dags")); d; d = json_next(d)) {
-		table_cell(t, json_get_str(d, "dag", json_get_str(d, "name", "")));
-		table_cell(
-		    t, json_get_bool(d, "paused", false) ? "paused" : json_get_str(d, "state", ""));
-		cell_time(t, d, "next");
-		table_cell(t, json_get_str(json_get(d, "last_run"), "state", ""));
-		table_cell(t, json_get_str(d, "file", ""));
-	}
-	table_print(t, cli, "no DAGs; put files into the DAG folder and run: sluice apply");
+	bool paused = json_get_bool(d, "paused", false);
+	table_cell(t, json_get_str(d, "dag", json_get_str(d, "name", "")));
+	table_cell(t, paused ? "paused" : json_get_str(d, "state", ""));
+	table_time(t, json_get_str(d, "next", NULL));
+	table_cell(t, json_get_str(json_get(d, "last_run"), "state", ""));
+	table_cell(t, json_get_str(d, "file", ""));
+}
+
+static void dag_notes(const struct cli *cli, const struct json *page)
+{
 	for (const struct json *d = json_first(json_get(page, "dags")); d; d = json_next(d))
 		print_broken(cli, d);
 	if (json_get_str(page, "configuration_error", NULL))
 		print_note(cli, "the old configuration is in force",
 		    json_get_str(page, "configuration_error", ""));
-	print_more(page);
-	json_free(page);
-	return rc;
+}
+
+static const struct table_column dag_columns[] = {
+    {"DAG", false, true, false},
+    {"STATE", false, false, true},
+    {"NEXT", false, false, false},
+    {"LAST RUN", false, false, true},
+    {"FILE", false, true, false},
+};
+static const struct list dags = {"/v1/dags", "dags", dag_columns, 5, dag_row,
+    "no DAGs; put files into the DAG folder and run: sluice apply", dag_notes};
+
+static int run_dags(struct cli *cli, const struct args *a)
+{
+	return args_expect(a, 0, 0) ? cli_list(cli, a, &dags) : EXIT_USAGE;
 }
 
 static const struct cli_opt dags_opts[] = {
@@ -107,33 +90,28 @@ const struct command cmd_dags = {
 
 /* ---- runs ---- */
 
+static void run_row(struct text_table *t, const struct json *r)
+{
+	table_cellf(t, "%.10s", json_get_str(r, "id", ""));
+	table_cell(t, json_get_str(r, "dag", ""));
+	table_cell(t, json_get_str(r, "key", ""));
+	table_cell(t, json_get_str(r, "state", ""));
+	table_time(t, json_get_str(r, "queued_at", NULL));
+}
+
+static const struct table_column run_columns[] = {
+    {"RUN", false, false, false},
+    {"DAG", false, true, false},
+    {"KEY", false, true, false},
+    {"STATE", false, false, true},
+    {"QUEUED", false, false, false},
+};
+static const struct list runs = {
+    "/v1/runs", "runs", run_columns, 5, run_row, "no runs yet; start one: sluice run DAG", NULL};
+
 static int run_runs(struct cli *cli, const struct args *a)
 {
-	static const struct table_column columns[] = {
-	    {"RUN", false, false, false},
-	    {"DAG", false, true, false},
-	    {"KEY", false, true, false},
-	    {"STATE", false, false, true},
-	    {"QUEUED", false, false, false},
-	};
-	struct json *page;
-	if (!args_expect(a, 0, 0))
-		return EXIT_USAGE;
-	int rc = cli_list(cli, a, "/v1/runs", "runs", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 5);
-	for (const struct json *r = json_first(json_get(page, "runs")); r; r = json_next(r)) {
-		table_cellf(t, "%.10s", json_get_str(r, "id", ""));
-		table_cell(t, json_get_str(r, "dag", ""));
-		table_cell(t, json_get_str(r, "key", ""));
-		table_cell(t, json_get_str(r, "state", ""));
-		cell_time(t, r, "queued_at");
-	}
-	table_print(t, cli, "no runs yet; start one: sluice run DAG");
-	print_more(page);
-	json_free(page);
-	return rc;
+	return args_expect(a, 0, 0) ? cli_list(cli, a, &runs) : EXIT_USAGE;
 }
 
 static const struct cli_opt runs_opts[] = {
@@ -157,57 +135,47 @@ const struct command cmd_runs = {
 
 static int replay(struct cli *cli, const char *id)
 {
-	struct str path;
-	struct json *reply = NULL;
-	str_init(&path, 1024);
-	str_add(&path, "/v1/events/");
-	cli_add_segment(&path, str_starts(id, "event:") ? id + 6 : id);
-	str_add(&path, "/replay");
-	int rc = cli_request(cli, "POST", str_peek(&path), "{}", &reply, NULL);
-	str_done(&path);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT)
-		cli_print_json(cli, reply, NULL);
-	else if (rc == EXIT_OK)
+	struct json *reply;
+	char *path = cli_path("/v1/events/", str_starts(id, "event:") ? id + 6 : id, "/replay");
+	int rc = cli_ask(cli, "POST", path, json_new_object(), &reply);
+	if (reply)
 		printf("event %s %s %s\n", json_get_str(reply, "event", ""),
 		    json_get_str(reply, "verdict", ""),
 		    json_str(json_at(json_get(reply, "runs"), 0), ""));
+	mem_free(path);
 	json_free(reply);
 	return rc;
 }
 
+static void event_row(struct text_table *t, const struct json *e)
+{
+	const char *run = json_str(json_at(json_get(e, "runs"), 0), NULL);
+	table_cell(t, json_get_str(e, "id", ""));
+	table_cell(t, json_get_str(e, "source", ""));
+	table_time(t, json_get_str(e, "received_at", NULL));
+	table_cell(t, json_get_str(e, "verdict", ""));
+	if (run && !json_get_str(e, "detail", "")[0])
+		table_cellf(t, "run %.10s", run);
+	else
+		table_cell(t, json_get_str(e, "detail", ""));
+}
+
+static const struct table_column event_columns[] = {
+    {"EVENT", true, false, false},
+    {"SOURCE", false, true, false},
+    {"RECEIVED", false, false, false},
+    {"VERDICT", false, false, true},
+    {"DETAIL", false, true, false},
+};
+static const struct list events = {
+    "/v1/events", "events", event_columns, 5, event_row, "no events", NULL};
+
 static int run_events(struct cli *cli, const struct args *a)
 {
-	static const struct table_column columns[] = {
-	    {"EVENT", true, false, false},
-	    {"SOURCE", false, true, false},
-	    {"RECEIVED", false, false, false},
-	    {"VERDICT", false, false, true},
-	    {"DETAIL", false, true, false},
-	};
-	struct json *page;
+	const char *id = args_get(a, "replay", NULL);
 	if (!args_expect(a, 0, 0))
 		return EXIT_USAGE;
-	if (args_get(a, "replay", NULL))
-		return replay(cli, args_get(a, "replay", NULL));
-	int rc = cli_list(cli, a, "/v1/events", "events", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 5);
-	for (const struct json *e = json_first(json_get(page, "events")); e; e = json_next(e)) {
-		const char *run = json_str(json_at(json_get(e, "runs"), 0), NULL);
-		table_cell(t, json_get_str(e, "id", ""));
-		table_cell(t, json_get_str(e, "source", ""));
-		cell_time(t, e, "received_at");
-		table_cell(t, json_get_str(e, "verdict", ""));
-		if (run && !json_get_str(e, "detail", "")[0])
-			table_cellf(t, "run %.10s", run);
-		else
-			table_cell(t, json_get_str(e, "detail", ""));
-	}
-	table_print(t, cli, "no events");
-	print_more(page);
-	json_free(page);
-	return rc;
+	return id ? replay(cli, id) : cli_list(cli, a, &events);
 }
 
 static const struct cli_opt events_opts[] = {
@@ -230,30 +198,26 @@ const struct command cmd_events = {
 
 /* ---- pools ---- */
 
+static void pool_row(struct text_table *t, const struct json *p)
+{
+	table_cell(t, json_get_str(p, "name", ""));
+	table_int(t, json_get_i64(p, "size", 0));
+	table_int(t, json_get_i64(p, "used", 0));
+	table_int(t, json_get_i64(p, "waiting", 0));
+}
+
+static const struct table_column pool_columns[] = {
+    {"POOL", false, true, false},
+    {"SIZE", true, false, false},
+    {"USED", true, false, false},
+    {"WAITING", true, false, false},
+};
+static const struct list pools = {
+    "/v1/pools", "pools", pool_columns, 4, pool_row, "no pools", NULL};
+
 static int run_pools(struct cli *cli, const struct args *a)
 {
-	static const struct table_column columns[] = {
-	    {"POOL", false, true, false},
-	    {"SIZE", true, false, false},
-	    {"USED", true, false, false},
-	    {"WAITING", true, false, false},
-	};
-	struct json *page;
-	if (!args_expect(a, 0, 0))
-		return EXIT_USAGE;
-	int rc = cli_list(cli, a, "/v1/pools", "pools", &page);
-	if (!page)
-		return rc;
-	struct text_table *t = table_new(columns, 4);
-	for (const struct json *p = json_first(json_get(page, "pools")); p; p = json_next(p)) {
-		table_cell(t, json_get_str(p, "name", ""));
-		table_cellf(t, "%lld", (long long)json_get_i64(p, "size", 0));
-		table_cellf(t, "%lld", (long long)json_get_i64(p, "used", 0));
-		table_cellf(t, "%lld", (long long)json_get_i64(p, "waiting", 0));
-	}
-	table_print(t, cli, "no pools");
-	json_free(page);
-	return rc;
+	return args_expect(a, 0, 0) ? cli_list(cli, a, &pools) : EXIT_USAGE;
 }
 
 static const struct cli_opt pools_opts[] = {

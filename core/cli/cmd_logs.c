@@ -87,15 +87,12 @@ static int print_all(struct cli *cli, const struct args *a, const struct json *r
 
 static int run(struct cli *cli, const struct args *a)
 {
-	struct str path;
 	struct json *r = NULL;
 	if (!args_expect(a, 1, 2))
 		return EXIT_USAGE;
-	str_init(&path, 4096);
-	str_add(&path, "/v1/runs/");
-	cli_add_segment(&path, a->pos[0]);
-	int rc = cli_request(cli, "GET", str_peek(&path), NULL, &r, NULL);
-	str_done(&path);
+	char *path = cli_path("/v1/runs/", a->pos[0], "");
+	int rc = cli_request(cli, "GET", path, NULL, &r, NULL);
+	mem_free(path);
 	if (rc != EXIT_OK)
 		return rc;
 	rc = a->n_pos == 2 ? print_log(cli, a, json_get_str(r, "id", a->pos[0]), a->pos[1], true)

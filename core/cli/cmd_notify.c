@@ -24,38 +24,30 @@ static void last_text(const struct json *e, struct str *out)
 	}
 }
 
-static int list(struct cli *cli)
+static void row(struct text_table *t, const struct json *e)
 {
-	static const struct table_column columns[] = {{"NAME", false, false, false},
-	    {"KIND", false, false, false}, {"WAITING", true, false, false},
-	    {"SENT", true, false, false}, {"GIVEN UP", true, false, false},
-	    {"LAST", false, true, false}};
-	struct json *page = NULL;
-	int rc = cli_request(cli, "GET", "/v1/notify", NULL, &page, NULL);
-	if (rc != EXIT_OK)
-		return rc;
-	if (cli->output != OUTPUT_TEXT) {
-		cli_print_json(cli, page, "notify");
-		json_free(page);
-		return rc;
-	}
-	struct text_table *t = table_new(columns, 6);
-	for (const struct json *e = json_first(json_get(page, "notify")); e; e = json_next(e)) {
-		struct str last;
-		str_init(&last, 4096);
-		last_text(e, &last);
-		table_cell(t, json_get_str(e, "name", ""));
-		table_cell(t, json_get_str(e, "kind", "not in sluice.yaml"));
-		table_cellf(t, "%lld", (long long)json_get_i64(e, "waiting", 0));
-		table_cellf(t, "%lld", (long long)json_get_i64(e, "sent", 0));
-		table_cellf(t, "%lld", (long long)json_get_i64(e, "given_up", 0));
-		table_cell(t, str_peek(&last));
-		str_done(&last);
-	}
-	table_print(t, cli, "nobody is told anything: add notify: to sluice.yaml");
-	json_free(page);
-	return rc;
+	struct str last;
+	str_init(&last, 4096);
+	last_text(e, &last);
+	table_cell(t, json_get_str(e, "name", ""));
+	table_cell(t, json_get_str(e, "kind", "not in sluice.yaml"));
+	table_int(t, json_get_i64(e, "waiting", 0));
+	table_int(t, json_get_i64(e, "sent", 0));
+	table_int(t, json_get_i64(e, "given_up", 0));
+	table_cell(t, str_peek(&last));
+	str_done(&last);
 }
+
+static const struct table_column columns[] = {
+    {"NAME", false, false, false},
+    {"KIND", false, false, false},
+    {"WAITING", true, false, false},
+    {"SENT", true, false, false},
+    {"GIVEN UP", true, false, false},
+    {"LAST", false, true, false},
+};
+static const struct list endpoints = {"/v1/notify", "notify", columns, 6, row,
+    "nobody is told anything: add notify: to sluice.yaml", NULL};
 
 static bool waits(const struct json *e, const char *id)
 {
@@ -105,21 +97,15 @@ static int judge(const struct cli *cli, const char *name, const char *id, const 
 static int test(struct cli *cli, const char *name)
 {
 	struct json *reply = NULL, *e = NULL;
-	struct str path;
-	str_init(&path, 4096);
-	str_add(&path, "/v1/notify/");
-	cli_add_segment(&path, name);
-	size_t n = path.len;
-	str_add(&path, "/test");
-	int rc = cli_request(cli, "POST", str_peek(&path), NULL, &reply, NULL);
-	if (rc == EXIT_OK) {
-		path.s[n] = 0;
-		path.len = n;
-		rc = await(cli, str_peek(&path), json_get_str(reply, "id", ""), &e);
-	}
+	char *path = cli_path("/v1/notify/", name, ""),
+	     *send = cli_path("/v1/notify/", name, "/test");
+	int rc = cli_request(cli, "POST", send, NULL, &reply, NULL);
+	if (rc == EXIT_OK)
+		rc = await(cli, path, json_get_str(reply, "id", ""), &e);
 	if (rc == EXIT_OK)
 		rc = judge(cli, name, json_get_str(reply, "id", ""), e);
-	str_done(&path);
+	mem_free(path);
+	mem_free(send);
 	json_free(reply);
 	json_free(e);
 	return rc;
@@ -130,7 +116,7 @@ static int run(struct cli *cli, const struct args *a)
 	if (!args_expect(a, 1, 2))
 		return EXIT_USAGE;
 	if (str_eq(a->pos[0], "list") && a->n_pos == 1)
-		return list(cli);
+		return cli_list(cli, a, &endpoints);
 	if (str_eq(a->pos[0], "test") && a->n_pos == 2)
 		return test(cli, a->pos[1]);
 	if (str_eq(a->pos[0], "test"))

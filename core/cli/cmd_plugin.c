@@ -144,9 +144,6 @@ static int run(struct cli *cli, const struct args *a)
 		return test(name);
 	if (str_eq(verb, "new"))
 		return plugin_new(name);
-	if (str_eq(verb, "guess"))
-		return cli_error(
-		    EXIT_USAGE, "`plugin guess` is not there yet: it comes with the data issue");
 	return cli_error(EXIT_USAGE, "plugin knows list, show, new and test, not \"%s\"", verb);
 }
 

@@ -1,7 +1,5 @@
 /* cmd_restore.c: `sluice restore FILE`: a backup takes the place of the store; the daemon must be
  * stopped. */
-#include "core/base/mem.h"
-#include "core/base/paths.h"
 #include "core/cli/cli.h"
 
 static const struct cli_opt opts[] = {
@@ -10,16 +8,7 @@ static const struct cli_opt opts[] = {
 
 static int run(struct cli *cli, const struct args *a)
 {
-	char program[] = "sluiced", c[] = "-c", restore[] = "--restore", o[] = "-o",
-	     json[] = "json";
-	if (!args_expect(a, 1, 1))
-		return EXIT_USAGE;
-	char *config = cli_config_path(cli);
-	if (!config)
-		return cli_error(EXIT_USAGE, "no sluice.yaml here; name it with -c");
-	char *argv[] = {program, c, config, restore, mem_strdup(a->pos[0]),
-	    cli->output == OUTPUT_TEXT ? NULL : o, json, NULL};
-	return exec_replace(path_of(PATH_DAEMON), argv);
+	return args_expect(a, 1, 1) ? exec_daemon(cli, "--restore", a->pos[0]) : EXIT_USAGE;
 }
 
 const struct command cmd_restore = {

@@ -10,7 +10,9 @@ static const struct cli_opt opts[] = {
     RUN_OPTIONS,
     {"only", "STEP", "Run only this step. May be repeated.", 0},
     {"preview", "N",
-	"Show the first N rows of each stage and write nothing (comes with the data issue).", 0},
+	"Show the first N rows of each stage and write nothing. Not in this release: it is "
+	"refused.",
+	0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -61,8 +63,7 @@ static int run(struct cli *cli, const struct args *a)
 	if (!args_expect(a, 1, 1))
 		return EXIT_USAGE;
 	if (args_has(a, "preview"))
-		return cli_error(
-		    EXIT_USAGE, "--preview is not there yet: it comes with the data connectors");
+		return cli_error(EXIT_USAGE, "--preview is not in this release");
 	if (is_file(a->pos[0]))
 		return run_file(cli, a);
 	int rc = run_post(cli, a, a->pos[0], &reply);

@@ -51,27 +51,21 @@ static void print_datasets(const struct json *r)
 
 static int run(struct cli *cli, const struct args *a)
 {
-	struct str path, tree;
-	struct json *r = NULL;
+	struct str tree;
+	struct json *r;
 	if (!args_expect(a, 1, 1))
 		return EXIT_USAGE;
-	str_init(&path, 4096);
-	str_add(&path, "/v1/runs/");
-	cli_add_segment(&path, a->pos[0]);
-	int rc = cli_request(cli, "GET", str_peek(&path), NULL, &r, NULL);
-	str_done(&path);
-	if (rc != EXIT_OK)
+	char *path = cli_path("/v1/runs/", a->pos[0], "");
+	int rc = cli_ask(cli, "GET", path, NULL, &r);
+	mem_free(path);
+	if (!r)
 		return rc;
-	if (cli->output != OUTPUT_TEXT) {
-		cli_print_json(cli, r, NULL);
-	} else {
-		str_init(&tree, 16u << 20);
-		tree_print(cli, &tree, r, NULL, (double)clock_wall() / 1e6);
-		fputs(str_peek(&tree), stdout);
-		str_done(&tree);
-		print_facts(r);
-		print_datasets(r);
-	}
+	str_init(&tree, 16u << 20);
+	tree_print(cli, &tree, r, NULL, (double)clock_wall() / 1e6);
+	fputs(str_peek(&tree), stdout);
+	str_done(&tree);
+	print_facts(r);
+	print_datasets(r);
 	json_free(r);
 	return rc;
 }

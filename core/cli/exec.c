@@ -1,6 +1,8 @@
 /* exec.c: running the project's other programs (sluice-worker, sluiced) and reading what they
  * print. */
 #include "core/base/io.h"
+#include "core/base/mem.h"
+#include "core/base/paths.h"
 #include "core/cli/cli.h"
 
 #include <errno.h>
@@ -78,4 +80,27 @@ int exec_replace(const char *program, char *const argv[])
 	execv(program, argv);
 	return cli_error(EXIT_INTERNAL, "cannot start %s: %s; is Sluice installed whole?", program,
 	    strerror(errno));
+}
+
+int exec_daemon(const struct cli *cli, const char *option, const char *value)
+{
+	char *argv[8], *config = cli_config_path(cli);
+	size_t n = 0;
+	if (!config)
+		return cli_error(EXIT_USAGE, "no sluice.yaml here; name it with -c");
+	argv[n++] = mem_strdup("sluiced");
+	argv[n++] = mem_strdup("-c");
+	argv[n++] = config;
+	argv[n++] = mem_strdup(option);
+	if (value)
+		argv[n++] = mem_strdup(value);
+	if (cli->output != OUTPUT_TEXT) {
+		argv[n++] = mem_strdup("-o");
+		argv[n++] = mem_strdup("json");
+	}
+	argv[n] = NULL;
+	int rc = exec_replace(path_of(PATH_DAEMON), argv);
+	while (n > 0)
+		mem_free(argv[--n]);
+	return rc;
 }

@@ -215,11 +215,7 @@ int follow_run(struct cli *cli, const char *run_id)
 	    .states = json_new_object(),
 	    .progress = json_new_object()};
 	struct err err = {0};
-	struct str path;
-	str_init(&path, 1024);
-	str_add(&path, "/v1/runs/");
-	cli_add_segment(&path, run_id);
-	f.path = str_take(&path);
+	f.path = cli_path("/v1/runs/", run_id, "");
 	sse_init(&f.sse, on_event, &f);
 	int rc = client_new(cli, &f.stream, &err) ? cli_error(EXIT_UNREACHABLE, "%s", err.text)
 						  : follow_loop(&f, run_id);
@@ -239,20 +235,16 @@ int follow_run(struct cli *cli, const char *run_id)
 int follow_quietly(struct cli *cli, const char *run_id)
 {
 	struct json *run = NULL;
-	struct str path;
+	char *path = cli_path("/v1/runs/", run_id, "?wait=60");
 	int rc;
-	str_init(&path, 1024);
-	str_add(&path, "/v1/runs/");
-	cli_add_segment(&path, run_id);
-	str_add(&path, "?wait=60");
 	do {
 		json_free(run);
 		run = NULL;
-		rc = cli_request(cli, "GET", str_peek(&path), NULL, &run, NULL);
+		rc = cli_request(cli, "GET", path, NULL, &run, NULL);
 	} while (rc == EXIT_OK && !run_ended(run));
 	if (rc == EXIT_OK && !str_eq(json_get_str(run, "state", ""), "succeeded"))
 		rc = EXIT_RUN_FAILED;
-	str_done(&path);
+	mem_free(path);
 	json_free(run);
 	return rc;
 }

@@ -8,7 +8,7 @@ core_cli_libsl_cli_la_SOURCES = \
 	%D%/cmd_fsck.c %D%/cmd_hook.c %D%/cmd_init.c %D%/cmd_lists.c %D%/cmd_logs.c %D%/cmd_next.c %D%/cmd_notify.c \
 	%D%/cmd_plugin.c %D%/cmd_restore.c %D%/cmd_run.c %D%/cmd_schema.c %D%/cmd_show.c %D%/cmd_shutdown.c \
 	%D%/cmd_token.c %D%/cmd_trigger.c %D%/cmd_why.c \
-	%D%/cli.h %D%/config.c %D%/exec.c %D%/follow.c %D%/live.c %D%/local.c \
+	%D%/cli.h %D%/config.c %D%/exec.c %D%/follow.c %D%/list.c %D%/live.c %D%/local.c \
 	%D%/plugin_new.c %D%/plugin_new.h %D%/pool_stop.c %D%/pool_stop.h \
 	%D%/request.c %D%/run_body.c %D%/run_body.h %D%/sse.c %D%/sse.h \
 	%D%/table.c %D%/text.c %D%/tree.c

@@ -1,5 +1,4 @@
-/* request.c: one request to the daemon with its errors told to the user, and the common parts of
- * lists. */
+/* request.c: one request to the daemon with its errors told to the user. */
 #include "core/base/mem.h"
 #include "core/cli/client.h"
 
@@ -139,26 +138,34 @@ void cli_print_json(const struct cli *cli, const struct json *j, const char *lis
 		print_line(i);
 }
 
-int cli_list(
-    struct cli *cli, const struct args *a, const char *path, const char *noun, struct json **ret)
+char *cli_path(const char *prefix, const char *name, const char *suffix)
 {
-	static const char *const filters[] = {"limit", "after", "dag", "state", "since"};
-	struct str url;
-	struct json *page = NULL;
+	struct str b;
+	str_init(&b, 1 << 16);
+	str_add(&b, prefix);
+	cli_add_segment(&b, name);
+	str_add(&b, suffix);
+	return str_take(&b);
+}
+
+int cli_ask(
+    struct cli *cli, const char *method, const char *path, struct json *body, struct json **ret)
+{
+	struct json *reply = NULL;
+	struct str text;
 	*ret = NULL;
-	str_init(&url, 1 << 16);
-	str_add(&url, path);
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		cli_add_query(&url, filters[i], args_get(a, filters[i], NULL));
-	if (args_has(a, "unmatched"))
-		cli_add_query(&url, "unmatched", "true");
-	int rc = cli_request(cli, "GET", str_peek(&url), NULL, &page, NULL);
-	str_done(&url);
-	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT) {
-		cli_print_json(cli, page, noun);
-		json_free(page);
-	} else if (rc == EXIT_OK) {
-		*ret = page;
+	str_init(&text, 1 << 20);
+	if (body)
+		json_print(body, &text);
+	int rc = cli_request(cli, method, path, body ? str_peek(&text) : NULL, &reply, NULL);
+	str_done(&text);
+	json_free(body);
+	if (rc == EXIT_OK && cli->output == OUTPUT_TEXT) {
+		*ret = reply;
+		return rc;
 	}
+	if (rc == EXIT_OK)
+		cli_print_json(cli, reply, NULL);
+	json_free(reply);
 	return rc;
 }

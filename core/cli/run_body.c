@@ -46,15 +46,12 @@ int run_post(struct cli *cli, const struct args *a, const char *dag, struct json
 			json_push(only, json_new_str(step));
 		json_put(body, "only", only);
 	}
-	struct str path, text;
-	str_init(&path, 4096);
+	char *path = cli_path("/v1/dags/", dag, "/runs");
+	struct str text;
 	str_init(&text, 4u << 20);
-	str_add(&path, "/v1/dags/");
-	cli_add_segment(&path, dag);
-	str_add(&path, "/runs");
 	json_print(body, &text);
-	int rc = cli_request(cli, "POST", str_peek(&path), str_peek(&text), ret, NULL);
-	str_done(&path);
+	int rc = cli_request(cli, "POST", path, str_peek(&text), ret, NULL);
+	mem_free(path);
 	str_done(&text);
 	json_free(body);
 	return rc;

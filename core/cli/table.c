@@ -43,6 +43,20 @@ void table_cellf(struct text_table *t, const char *fmt, ...)
 	str_done(&b);
 }
 
+void table_int(struct text_table *t, int64_t n)
+{
+	table_cellf(t, "%lld", (long long)n);
+}
+
+void table_time(struct text_table *t, const char *rfc3339)
+{
+	struct str b;
+	str_init(&b, 128);
+	text_time(&b, rfc3339);
+	table_cell(t, str_peek(&b));
+	str_done(&b);
+}
+
 static void measure(const struct text_table *t, size_t *width)
 {
 	for (size_t c = 0; c < t->n; c++)

@@ -34,7 +34,7 @@ struct options {
 	enum action action;
 	const char *config;  /* as given, or NULL */
 	const char *restore; /* the backup */
-	const char *later;   /* the option that is not there yet */
+	const char *later;   /* an option that is not in this release */
 	struct once_options once;
 	VEC(const char *) params;
 	VEC(const char *) only;
@@ -191,8 +191,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		code = EXIT_CODE_USAGE;
 	}
 	if (code < 0 && o->action == ACTION_LATER) {
-		fprintf(stderr, "sluiced: %s is not there yet: it comes with the data connectors\n",
-		    o->later);
+		fprintf(stderr, "sluiced: %s is not in this release\n", o->later);
 		code = EXIT_CODE_USAGE;
 	}
 	if (code < 0 && o->action != ACTION_ONCE &&
