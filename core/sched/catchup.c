@@ -180,6 +180,26 @@ static int start_one(struct tx *x, struct schedule *c, const struct due_key *due
 	return schedule_save(x, c);
 }
 
+/* An instant that has come and is not judged yet may take the place of what waits: its entry comes
+ * first, whatever was put behind whatever when the daemon died in between. */
+static bool unjudged(struct tx *x, const struct schedule *c)
+{
+	wall_us starts = c->s.start_at != 0 ? c->s.start_at : c->s.next;
+
+	return c->s.next != TIME_NONE && starts <= x->now;
+}
+
+static int catchup_again(struct tx *x, struct schedule *c, wall_us at)
+{
+	struct key k;
+	int rc;
+
+	c->s.catchup_at = at;
+	key_due_catchup(&k, at, c->d.no, c->t->name);
+	rc = due_add(x, &k);
+	return rc != 0 ? rc : schedule_save(x, c);
+}
+
 int catchup_due(struct tx *x, const struct due_key *due)
 {
 	struct schedule c;
@@ -194,6 +214,8 @@ int catchup_due(struct tx *x, const struct due_key *due)
 	key_due_catchup(&k, c.s.catchup_at, due->dag_no, due->trigger);
 	c.s.catchup_at = 0;
 	rc = due_del(x, &k);
+	if (rc == 0 && unjudged(x, &c))
+		return catchup_again(x, &c, x->now);
 	if (rc == 0)
 		rc = schedule_save(x, &c);
 	for (int i = 0; rc == 0 && more && i < CATCHUP_LOOKS; i++)
@@ -204,10 +226,7 @@ int catchup_due(struct tx *x, const struct due_key *due)
 	rc = schedule_load(x, due->dag_no, due->trigger, &c);
 	if (rc != 0 || c.s.catchup_at != 0)
 		return rc;
-	c.s.catchup_at = x->now + US_PER_MS;
-	key_due_catchup(&k, c.s.catchup_at, due->dag_no, due->trigger);
-	rc = due_add(x, &k);
-	return rc != 0 ? rc : schedule_save(x, &c);
+	return catchup_again(x, &c, x->now + US_PER_MS);
 }
 
 /* The place of an ended run is free for the next missed instant. */

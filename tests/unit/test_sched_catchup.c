@@ -86,6 +86,34 @@ Test(sched_catchup, latest_takes_the_newest_missed_one)
 	LEAK_CHECK();
 }
 
+/* The daemon dies when the missed ones are judged and the newest has not started yet: the next
+ * daemon judges what came since before it starts anything. */
+Test(sched_catchup, latest_takes_one_over_a_crash_before_its_start)
+{
+	struct op judge = {.kind = OP_DUE, .u.due.limit = 1};
+	struct rig g;
+
+	dag(&g, CATCHUP(LATEST));
+	g.now = RIG_T0 + 25 * HOUR + 30 * MINUTE;
+	cr_assert_eq(rig_op(&g, &judge), 0);
+	cr_assert_eq(rig_runs(&g), 0);
+	cr_assert_neq(rec(&g).catchup_at, 0, "judged, and to start");
+	due_all(&g, RIG_T0 + 40 * HOUR + 30 * MINUTE);
+	cr_assert_eq(rig_runs(&g), 1);
+	cr_assert_eq(logical(&g, 1), RIG_T0 + 40 * HOUR);
+	finish_all(&g);
+	/* a tick in time takes it away as well */
+	g.now = RIG_T0 + 50 * HOUR + 30 * MINUTE;
+	cr_assert_eq(rig_op(&g, &judge), 0);
+	cr_assert_neq(rec(&g).catchup_at, 0);
+	due_all(&g, RIG_T0 + 51 * HOUR + US_PER_S);
+	finish_all(&g);
+	cr_assert_eq(rig_runs(&g), 2);
+	cr_assert_eq(logical(&g, 2), RIG_T0 + 51 * HOUR);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_catchup, within_leaves_older_ones_out)
 {
 	struct rig g;
