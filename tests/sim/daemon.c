@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define DUE_BATCH                                                                                  \
-	100000 /* more than the daemon's 256: the model need not know where it stopped             \
-		*/
 #define AGAIN_US (5 * US_PER_S)
 #define BATCH_OPS 1024
 
@@ -74,7 +71,7 @@ void on_timer(struct world *w, uint64_t gen)
 	if (!w->up || w->asked || gen != w->timer_gen)
 		return;
 	o = op_new(OP_DUE);
-	o->op.u.due.limit = DUE_BATCH;
+	o->op.u.due.limit = w->due_limit;
 	o->reply = REPLY_DUE;
 	w->asked = true;
 	w->ask_again = false;
@@ -161,7 +158,7 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 
 	if (bed_begin(w->bed) != 0)
 		fail(w, "the store cannot be read");
-	model_clock(w, w->clock_offset);
+	model_clock(w, w->clock_offset, now);
 	for (size_t i = 0; i < n && !w->failed; i++) {
 		VEC_CLEAR(&w->fresh);
 		from = ops[i]->fx_to;

@@ -108,7 +108,7 @@ void replies_out(struct world *w, struct sim_op **ops, size_t n)
 		if (o->result.rc != 0 || w->ask_again)
 			later(w, o->result.rc != 0 ? AGAIN_US : 0, EV_TIMER, 0, ++w->timer_gen,
 			    w->life, NULL);
-		else
+		else if (!mutant(MUTANT_PAGE_LAST) || !w->due_left)
 			timer_arm(w);
 	}
 }

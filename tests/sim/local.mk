@@ -24,8 +24,8 @@ tests_sim_sim_SOURCES = \
 	%D%/worker.c
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 tests_sim_sim_LDFLAGS = $(FLAGS_PROGRAM) \
-	-Wl,--wrap=catchup_judge -Wl,--wrap=cron_next -Wl,--wrap=dag_is_paused -Wl,--wrap=dataset_fire -Wl,--wrap=due_add -Wl,--wrap=op_due \
-	-Wl,--wrap=op_outcome -Wl,--wrap=op_pool_up -Wl,--wrap=op_unlease -Wl,--wrap=resource_fits -Wl,--wrap=retry_decide \
+	-Wl,--wrap=catchup_due -Wl,--wrap=catchup_judge -Wl,--wrap=cron_next -Wl,--wrap=dag_is_paused -Wl,--wrap=dataset_fire -Wl,--wrap=due_add -Wl,--wrap=op_due \
+	-Wl,--wrap=op_outcome -Wl,--wrap=op_pool_up -Wl,--wrap=op_unlease -Wl,--wrap=reclock_work -Wl,--wrap=resource_fits -Wl,--wrap=retry_decide \
 	-Wl,--wrap=run_insert -Wl,--wrap=run_cancel -Wl,--wrap=schedule_load -Wl,--wrap=sched_restore -Wl,--wrap=slots_change
 tests_sim_sim_LDADD = core/store/libsl-store.la core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \
 	core/base/libsl-base.la

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define STEPS_MAX 3000000u
+#define DUE_BATCH 256u /* as core/daemon/timer.c */
 #define SELF_TEST_SEEDS 400u
 #define SELF_TEST_S 240u
 
@@ -33,6 +34,8 @@ static void world_draw(struct world *w)
 	w->offset = INT64_C(1609459200) * US_PER_S + between(c, 0, 4380) * US_PER_DAY +
 		    between(c, 0, US_PER_DAY);
 	w->check_every = one_in(c, 40) ? 1 : 400;
+	/* the daemon's own, or less, so that pages end in between */
+	w->due_limit = one_in(c, 2) ? DUE_BATCH : (uint32_t)spread(c, 8, 100);
 	w->conf.workers = 1 + roll(c, 6);
 	w->conf.pools = w->conf_pools;
 	w->conf.n_pools = 2;

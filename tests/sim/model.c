@@ -101,6 +101,7 @@ static void sched_new(struct world *w, struct sched *s, wall_us now)
 	VEC_CLEAR(&s->missed);
 	VEC_CLEAR(&s->open);
 	s->gaps = 0;
+	s->set_back = false;
 }
 
 /* How late it is; a second is too late where the daemon was there all the time, its store could be
@@ -139,47 +140,139 @@ static bool is_within(const struct spec_trigger *t, wall_us instant, wall_us now
 	return t->within_ms < 0 || now - instant <= t->within_ms * US_PER_MS;
 }
 
-/* Every instant since the last decided one: in time, or missed and then what catchup says of it.
- * grace -1: all are missed. */
-static void decide(struct world *w, const struct spec *s, uint32_t i, wall_us now, int64_t grace)
+/* ---- how far the work that is due has come ---- */
+
+/* One operation works off so much of it, the oldest first, and the next one has a later `now`. The
+ * store says where it stopped, and is taken at its word: what lies before that has been decided. */
+struct reached {
+	bool moving; /* a set clock: nothing else is done until all waits have moved */
+	bool all;
+	struct due_key next; /* the first that is left */
+	struct slice sched;  /* moving: schedules up to this key have been set back */
+};
+
+static uint32_t dag_no(struct world *w, const struct spec *s)
+{
+	struct dag_rec d;
+
+	return dag_get_named(bed_view(w->bed), s->name, &d) == 0 ? d.no : 0;
+}
+
+static void reached_read(struct world *w, wall_us now, struct reached *r)
+{
+	const struct view *v = bed_view(w->bed);
+	struct slice key, value, first = {NULL, 0}, at;
+	uint64_t step;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	r->moving = meta_get(v, META_CLOCK_STEP, &step) == 0;
+	if (r->moving && view_get(v, TABLE_META, META_CLOCK_AT, strlen(META_CLOCK_AT), &at) == 0 &&
+	    at.n > 1 && *(const uint8_t *)at.p == TABLE_SCHED)
+		r->sched = (struct slice){(const uint8_t *)at.p + 1, at.n - 1};
+	rc = v->next(v->ctx, TABLE_DUE, first, false, &key, &value);
+	if (rc == 0 && key_parse_due(key, &r->next) != 0)
+		fail(w, "a due entry cannot be read");
+	r->all = !r->moving && (rc != 0 || r->next.at > now);
+	w->due_left = !r->all;
+}
+
+/* A tick that starts then comes before what is left. */
+static bool is_reached(
+    struct world *w, const struct spec *s, uint32_t i, wall_us starts, const struct reached *r)
+{
+	uint32_t no;
+
+	if (r == NULL || r->all)
+		return true;
+	if (r->moving || starts != r->next.at || r->next.kind != DUE_CRON)
+		return !r->moving && starts <= r->next.at;
+	no = dag_no(w, s);
+	return no != r->next.dag_no ? no < r->next.dag_no
+				    : strcmp(s->triggers[i].name, r->next.trigger) < 0;
+}
+
+static bool is_set_back(struct world *w, const struct spec *s, uint32_t i, const struct reached *r)
+{
+	const char *name = s->triggers[i].name;
+	struct key k;
+	int order;
+
+	if (!r->moving || r->sched.n == 0)
+		return !r->moving;
+	key_init(&k);
+	key_u32(&k, dag_no(w, s));
+	key_bytes(&k, name, strlen(name));
+	order = memcmp(k.b, r->sched.p, k.n < r->sched.n ? k.n : r->sched.n);
+	return order != 0 ? order < 0 : k.n <= r->sched.n;
+}
+
+/* ---- what catchup says ---- */
+
+struct judged {
+	wall_us newest; /* that was missed */
+	bool in_time;	/* one starts now without being missed … */
+	bool started;	/* … and has started */
+	bool added;
+};
+
+static void judge(struct world *w, const struct spec *s, uint32_t i, wall_us now, int64_t grace,
+    const struct reached *r, struct judged *j)
 {
 	const struct spec_trigger *t = &s->triggers[i];
 	struct sched *at = &w->dag[s->dag].sched[i];
-	wall_us instant = at->cursor, oldest = now - 2 * GRACE_US - t->jitter_us;
-	wall_us newest = TIME_NONE;
-	bool in_time = false, added = false;
+	wall_us instant = at->cursor, oldest = now - 2 * GRACE_US - t->jitter_us, starts;
 
 	if (t->keep_missed != CATCHUP_NONE && t->within_ms >= 0)
 		oldest -= t->within_ms * US_PER_MS;
 	if (instant < oldest && (t->keep_missed == CATCHUP_NONE || t->within_ms >= 0))
 		at->cursor = instant = oldest;
 	while (model_next(t, instant, &instant) == 0 && instant <= now) {
-		wall_us starts = start_of(s, t, instant);
-
+		starts = start_of(s, t, instant);
 		if (starts > now)
-			break;
-		at->cursor = instant;
+			return;
 		if (now - starts <= grace) {
+			j->in_time = true;
+			if (!is_reached(w, s, i, starts, r))
+				return;
+			j->started = true;
+			at->cursor = instant;
 			tick(w, s, i, instant, now);
-			in_time = true;
 			continue;
 		}
-		newest = instant;
+		at->cursor = j->newest = instant;
 		if (t->keep_missed == CATCHUP_ALL && is_within(t, instant, now)) {
 			VEC_ADD(&at->missed, instant);
-			added = true;
+			j->added = true;
 		}
 	}
-	at->gaps += added;
-	at->former = at->missed.n > 0 ? at->missed.v[0] : TIME_NONE;
+}
+
+/* Every instant since the last decided one: in time, or missed and then what catchup says of it.
+ * grace -1: all are missed. r NULL: the operation looks at this schedule alone. */
+static void decide(struct world *w, const struct spec *s, uint32_t i, wall_us now, int64_t grace,
+    const struct reached *r)
+{
+	const struct spec_trigger *t = &s->triggers[i];
+	struct sched *at = &w->dag[s->dag].sched[i];
+	struct judged j = {.newest = TIME_NONE};
+	wall_us first;
+
+	if (model_next(t, at->cursor, &first) != 0 ||
+	    !is_reached(w, s, i, start_of(s, t, first), r))
+		return;
+	judge(w, s, i, now, grace, r, &j);
+	at->gaps += j.added;
 	if (t->keep_missed != CATCHUP_LATEST)
 		return;
-	if (in_time || (newest != TIME_NONE && is_within(t, newest, now)))
-		VEC_CLEAR(&at->missed);
-	if (newest != TIME_NONE)
+	if (j.newest != TIME_NONE)
 		note(w, "missed: %s/%s", s->name, t->name);
-	if (!in_time && newest != TIME_NONE && is_within(t, newest, now))
-		VEC_ADD(&at->missed, newest);
+	if (j.started)
+		VEC_CLEAR(&at->missed);
+	if (j.in_time || j.newest == TIME_NONE || !is_within(t, j.newest, now))
+		return;
+	VEC_CLEAR(&at->missed);
+	VEC_ADD(&at->missed, j.newest);
 }
 
 static void missed_drop(struct sched *at, size_t first, size_t n)
@@ -213,24 +306,37 @@ static void cut_one(struct sched *at, wall_us upto)
 	}
 }
 
-/* The clock was set back: what starts ahead of it is not decided any more. */
-static void cut(struct world *w, wall_us now)
+/* The clock was set back: what starts ahead of it is not decided any more. r NULL: all of them. */
+static void cut(struct world *w, wall_us now, const struct reached *r)
 {
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
 		const struct spec *s = w->dag[d].spec;
 
 		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
-			if (timed(&s->triggers[i]))
-				cut_one(&w->dag[d].sched[i], started_upto(s, &s->triggers[i], now));
+			struct sched *at = &w->dag[d].sched[i];
+
+			if (!at->set_back || (r != NULL && !is_set_back(w, s, i, r)))
+				continue;
+			cut_one(at, started_upto(s, &s->triggers[i], now));
+			at->set_back = false;
 		}
 	}
-	w->set_back = false;
 }
 
-void model_clock(struct world *w, int64_t offset)
+/* A batch finds the clock set: the step before this one is carried out first. */
+void model_clock(struct world *w, int64_t offset, wall_us now)
 {
-	if (w->stored_offset != 0 && offset < w->stored_offset)
-		w->set_back = true;
+	int64_t by = offset - w->stored_offset;
+
+	if (w->stored_offset != 0 && by < 100 * US_PER_MS && by > -100 * US_PER_MS)
+		return;
+	cut(w, now, NULL);
+	for (uint32_t d = 0; w->stored_offset != 0 && by < 0 && d < SIM_DAGS; d++) {
+		const struct spec *s = w->dag[d].spec;
+
+		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++)
+			w->dag[d].sched[i].set_back = timed(&s->triggers[i]);
+	}
 	w->stored_offset = offset;
 }
 
@@ -264,8 +370,7 @@ static void made_up(struct world *w, const struct fresh *f, const struct spec *s
 
 	while (k < at->missed.n && at->missed.v[k] != f->logical)
 		k++;
-	/* What still waited when a newer one is found may start first, in the same operation. */
-	if (k == at->missed.n && at->gaps < 8 && at->former != f->logical)
+	if (k == at->missed.n && at->gaps < 8)
 		return; /* told as extra at the end */
 	for (size_t n = 0; k < at->missed.n && n < k; n++) {
 		if (!has_run(w, s, i, at->missed.v[n]))
@@ -330,14 +435,16 @@ void model_free(struct world *w)
 
 static void all_due(struct world *w, wall_us now)
 {
-	if (w->set_back)
-		cut(w, now);
+	struct reached r;
+
+	reached_read(w, now, &r);
+	cut(w, now, &r);
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
 		const struct spec *s = w->dag[d].spec;
 
 		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
 			if (timed(&s->triggers[i]) && w->dag[d].sched[i].armed)
-				decide(w, s, i, now, GRACE_US);
+				decide(w, s, i, now, GRACE_US, &r);
 		}
 	}
 	all_made_up(w);
@@ -427,7 +534,7 @@ static void pause_one(struct world *w, uint32_t d, wall_us now)
 		if (!timed(&s->triggers[i]))
 			continue;
 		if (!model_paused(w, d) && !at->armed) {
-			decide(w, s, i, now, -1);
+			decide(w, s, i, now, -1, NULL);
 			at->since = w->mono;
 		}
 		at->armed = !model_paused(w, d);

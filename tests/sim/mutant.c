@@ -36,6 +36,7 @@ static bool nth(enum mutant m, uint64_t n)
 }
 
 #define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
+WRAP(catchup_due);
 WRAP(catchup_judge);
 WRAP(cron_next);
 WRAP(dag_is_paused);
@@ -45,6 +46,7 @@ WRAP(op_due);
 WRAP(op_outcome);
 WRAP(op_pool_up);
 WRAP(op_unlease);
+WRAP(reclock_work);
 WRAP(resource_fits);
 WRAP(retry_decide);
 WRAP(run_cancel);
@@ -65,6 +67,18 @@ int __wrap_cron_next(const struct cron *cron, const struct tz *zone, wall_us aft
 	if (mutant(MUTANT_DST_DOUBLED))
 		overlap = CRON_BOTH;
 	return __real_cron_next(cron, zone, after, gap, overlap, ret_at);
+}
+
+int __wrap_catchup_due(struct tx *x, const struct due_key *due)
+{
+	wall_us now = x->now;
+	int rc;
+
+	if (mutant(MUTANT_CATCHUP_EARLY))
+		x->now = due->at;
+	rc = __real_catchup_due(x, due);
+	x->now = now;
+	return rc;
 }
 
 int __wrap_catchup_judge(struct tx *x, struct schedule *c, int64_t grace_us)
@@ -185,6 +199,15 @@ int __wrap_op_unlease(struct tx *x, const struct op *op)
 		s.used++;
 		rc = step_put(x->v, &s);
 	}
+	return rc;
+}
+
+int __wrap_reclock_work(struct tx *x, uint32_t limit, bool *ret_done)
+{
+	int rc = __real_reclock_work(x, limit, ret_done);
+
+	if (mutant(MUTANT_CLOCK_PAGE))
+		*ret_done = true;
 	return rc;
 }
 

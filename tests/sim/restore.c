@@ -21,7 +21,6 @@ struct copy {
 	uint32_t running[SIM_DAGS];
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	int64_t stored_offset;
-	bool set_back;
 };
 
 static void *block_dup(const void *p, size_t n, size_t each)
@@ -113,7 +112,6 @@ static void copy_take(struct world *w)
 	memcpy(c->set_version, w->set_version, sizeof(c->set_version));
 	memcpy(c->part_version, w->part_version, sizeof(c->part_version));
 	c->stored_offset = w->stored_offset;
-	c->set_back = w->set_back;
 	w->copy = c;
 }
 
@@ -166,7 +164,6 @@ static void models_back(struct world *w, struct copy *c)
 	memcpy(w->set_version, c->set_version, sizeof(w->set_version));
 	memcpy(w->part_version, c->part_version, sizeof(w->part_version));
 	w->stored_offset = c->stored_offset;
-	w->set_back = c->set_back;
 }
 
 /* Running attempts of the copy have new tokens. */

@@ -121,6 +121,11 @@ const char *fault_name(enum fault f);
 	X(MISSED_TWICE, "catchup-from-before", "what was missed is judged from a day before")      \
 	X(AT_ONCE_MORE, "at-once-off-by-one", "one more missed instant is made up for at once")    \
 	X(CLOCK_WAITS, "waits-follow-the-clock", "a step of the clock does not move what waits")   \
+	X(CLOCK_PAGE, "clock-page-forgotten",                                                      \
+	    "work that is due begins before all waits were moved")                                 \
+	X(CATCHUP_EARLY, "catchup-before-judging",                                                 \
+	    "what waits is made up for before newer instants are judged")                          \
+	X(PAGE_LAST, "page-end-is-the-end", "the timer takes a full page for the last one")        \
 	X(DST_DOUBLED, "dst-pass-doubled", "both passes of a repeated hour count")                 \
 	X(RUN_TWICE, "identity-ignored", "a cause that was seen makes the next revision")          \
 	X(REVISION_LOST, "revision-lost", "a deliberate repeat finds the old run")                 \
@@ -315,7 +320,7 @@ struct sched {
 	wall_us cursor;	     /* instants up to here are decided */
 	mono_us since;	     /* watched without a break since */
 	VEC(wall_us) missed; /* to be made up for, oldest first */
-	wall_us former;	     /* latest: its place was taken in this operation */
+	bool set_back;	     /* the clock was, and what lies ahead is still called decided */
 	uint32_t gaps;	     /* how often some were added since none was left */
 	VEC(uint64_t) open;  /* runs that made up for some */
 };
@@ -359,15 +364,16 @@ struct world {
 	wall_us wall_max;
 	mono_us clock_set_at;
 	bool calm; /* faults are over */
-	bool clock_known, set_back;
+	bool clock_known;
 	int64_t clock_offset, stored_offset; /* as the writer and the store know it */
+	bool due_left; /* the last operation for what is due did not come to the end of it */
 	uint32_t calm_looks;
 	struct event *heap;
 	size_t heap_n, heap_cap;
 	uint64_t heap_seq, steps;
 	/* the store */
 	struct bed *bed;
-	uint32_t check_every;
+	uint32_t check_every, due_limit;
 	struct copy *copy; /* owned */
 	uint64_t epoch;	   /* of the last restore; 0: none */
 	bool held;
@@ -516,7 +522,7 @@ void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t 
 /* model.c, model_start.c */
 void model_op(struct world *w, const struct sim_op *o, wall_us now);
 void model_end(struct world *w);
-void model_clock(struct world *w, int64_t offset);
+void model_clock(struct world *w, int64_t offset, wall_us now);
 size_t model_waiting(struct world *w); /* missed instants that are to run */
 void model_free(struct world *w);
 void model_want(struct world *w, const char *name, wall_us due);
