@@ -2,6 +2,7 @@
  * ends when they have. Items are numbered from 1 and found by their key; a rerun keeps both. */
 #include "core/sched/tx.h"
 
+#include "core/base/json_scan.h"
 #include "core/dag/expr.h"
 #include "core/sched/scope.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define ITEM_JSON_MAX (256u << 10)
+#define LIST_JSON_MAX (16u << 20) /* what one transaction writes of a list */
 
 struct item {
 	char *key;		  /* owned */
@@ -113,21 +115,47 @@ static void refuse_duplicates(struct expansion *e)
 	mem_free(sorted);
 }
 
+/* An item becomes a record, in the transaction of somebody else's outcome: it must fit and be
+ * readable again. */
+static int item_fits(
+    struct expansion *e, const char *key, const struct json *value, size_t *total, struct str *text)
+{
+	struct err why = {0};
+
+	str_reset(text);
+	json_print(value, text);
+	*total += text->len;
+	if (text->failed)
+		return err_set(&e->err, ERR_CONFIG,
+		    "foreach: item \"%.100s\" is larger than %u KiB", key, ITEM_JSON_MAX >> 10);
+	if (*total > LIST_JSON_MAX)
+		return err_set(&e->err, ERR_CONFIG,
+		    "foreach: the items are larger than %u MiB together", LIST_JSON_MAX >> 20);
+	if (json_scan(text->s, text->len, &why) != 0)
+		return err_set(&e->err, ERR_CONFIG,
+		    "foreach: item \"%.100s\" cannot be kept: %.200s", key, why.text);
+	return 0;
+}
+
 static void items_of(const struct plan_foreach *f, struct expansion *e)
 {
-	struct str key;
+	struct str key, text;
+	size_t total = 0;
 
 	if (e->err.code != 0 || json_len(e->list) == 0)
 		return;
 	str_init(&key, 4096);
+	str_init(&text, ITEM_JSON_MAX);
 	e->items = mem_calloc(json_len(e->list), sizeof(*e->items));
 	for (const struct json *j = json_first(e->list); j != NULL; j = json_next(j)) {
-		if (item_key(e, f, j, &key) != 0)
+		if (item_key(e, f, j, &key) != 0 ||
+		    item_fits(e, str_peek(&key), j, &total, &text) != 0)
 			break;
 		e->items[e->n].key = mem_strdup(str_peek(&key));
 		e->items[e->n++].value = j;
 	}
 	str_done(&key);
+	str_done(&text);
 	refuse_duplicates(e);
 }
 

@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DOC_MAX (PLAN_MAX_BYTES)
-
 static struct json *parse_slice(struct slice s)
 {
 	struct json *j = NULL;
 
-	if (json_parse(s.p, s.n, DOC_MAX, &j, NULL) != 0)
+	if (json_parse(s.p, s.n, s.n, &j, NULL) != 0)
 		return NULL;
 	return j;
 }

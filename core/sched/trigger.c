@@ -1,6 +1,7 @@
 /* trigger.c: the templates of a trigger against an event: where, params, key. */
 #include "core/sched/tx.h"
 
+#include "core/base/json_scan.h"
 #include "core/dag/expr.h"
 
 #include <stdio.h>
@@ -23,6 +24,27 @@ static int evaluate_key(
 	return rc;
 }
 
+/* They become a record of the run, which must fit and be readable again: refused here, where the
+ * file or the sender is to blame, and not inside a transaction that others wait for. */
+int params_check(const struct json *params, struct err *err)
+{
+	struct err why = {0};
+	struct str text;
+	int rc = 0;
+
+	if (json_len(params) == 0)
+		return 0;
+	str_init(&text, PLAN_MAX_BYTES);
+	json_print(params, &text);
+	if (text.failed)
+		rc = err_set(err, ERR_CONFIG, "the params are larger than %u MiB together",
+		    PLAN_MAX_BYTES >> 20);
+	else if (json_scan(text.s, text.len, &why) != 0)
+		rc = err_set(err, ERR_CONFIG, "the params cannot be kept: %s", why.text);
+	str_done(&text);
+	return rc;
+}
+
 static int evaluate_params(const struct plan *plan, const struct plan_trigger *t,
     const struct json *env, struct json **ret, struct err *err)
 {
@@ -33,6 +55,8 @@ static int evaluate_params(const struct plan *plan, const struct plan_trigger *t
 		rc = expr_render(t->params, env, &given, err);
 	if (rc == 0)
 		rc = params_bind(&plan->params, given, "param", ret, err);
+	if (rc == 0)
+		rc = params_check(*ret, err);
 	json_free(given);
 	return rc;
 }

@@ -187,6 +187,8 @@ struct trigger_eval {
 };
 /* env: roots of the trigger's templates. ERR_CONFIG with the reason where the event is to be
  * rejected. */
+/* ERR_CONFIG: they cannot become a record of a run. */
+int params_check(const struct json *params, struct err *err);
 int trigger_evaluate(const struct plan *plan, const struct plan_trigger *t, const struct json *env,
     struct trigger_eval *ret, struct err *err);
 struct trigger_doc { /* what RUN_DOC_TRIGGER says */

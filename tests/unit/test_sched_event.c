@@ -15,7 +15,7 @@ static int send(struct rig *g, const char *id, const char *body)
 	int rc;
 
 	if (body != NULL)
-		cr_assert_eq(json_parse(body, strlen(body), 65536, &j, NULL), 0);
+		cr_assert_eq(json_parse(body, strlen(body), 16u << 20, &j, NULL), 0);
 	op.u.event.hook = "in";
 	op.u.event.source = "hook:in";
 	op.u.event.external_id = id;
@@ -213,5 +213,47 @@ Test(sched_event, covers_makes_the_key_the_window)
 	cr_assert_eq(send(&g, "", "{\"day\":\"tomorrow\"}"), 0);
 	cr_assert_eq(g.r.verdict, VERDICT_REJECTED);
 	rig_done(&g);
+	LEAK_CHECK();
+}
+
+/* limits.event_body may be raised to 16 MiB: what was taken is there for the run. */
+Test(sched_event, a_large_body_is_read_again_whole)
+{
+	struct str body;
+	struct rig g;
+
+	str_init(&body, 16u << 20);
+	str_add(&body, "{\"list\":[\"x\",\"y\"],\"pad\":\"");
+	for (int i = 0; i < 500000; i++)
+		str_add(&body, "0123456789");
+	str_add(&body, "\"}");
+	rig_init(&g, 4);
+	rig_dag(&g, "d", "f each=${event.body.list}", HOOK(""), NULL);
+	cr_assert_eq(send(&g, "a", str_peek(&body)), 0);
+	cr_assert_eq(rig_step(&g, 1, "f").items, 2, "%s", rig_step(&g, 1, "f").message);
+	rig_done(&g);
+	str_done(&body);
+	LEAK_CHECK();
+}
+
+/* The params are one level deeper than the body, and must be readable as a record. */
+Test(sched_event, a_body_too_deep_for_params_is_rejected_and_not_forgotten)
+{
+	struct str body;
+	struct rig g;
+
+	str_init(&body, 4096);
+	for (int i = 0; i < 64; i++)
+		str_add(&body, i < 63 ? "{\"a\":" : "{\"a\":1");
+	for (int i = 0; i < 64; i++)
+		str_addc(&body, '}');
+	rig_init(&g, 4);
+	rig_dag(&g, "d", "a", HOOK(",\"params\":{\"p\":\"${event.body}\"}"),
+	    "\"params\":[{\"name\":\"p\",\"type\":\"any\"}]");
+	cr_assert_eq(send(&g, "a", str_peek(&body)), 0);
+	cr_assert_eq(event_of(&g, 1).verdict, VERDICT_REJECTED);
+	cr_assert_not_null(strstr(event_of(&g, 1).detail, "levels"), "%s", event_of(&g, 1).detail);
+	rig_done(&g);
+	str_done(&body);
 	LEAK_CHECK();
 }

@@ -235,3 +235,47 @@ Test(sched_foreach, cancel_ends_the_items_that_wait)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+#define STEP_REST                                                                                  \
+	"\"kind\":\"task\",\"retry\":{\"attempts\":1,\"delay_ms\":0,\"backoff\":2,\"jitter\":0,"   \
+	"\"max_delay_ms\":0},\"timeout_ms\":-1"
+
+static void add_list(struct str *out, const char *item, int n)
+{
+	for (int i = 0; i < n; i++)
+		str_addf(out, "%s%s", i > 0 ? "," : "", item);
+}
+
+/* The outcome of another step brings the list about: it must be stored whatever the list holds. */
+static void refuses_list(const char *item, int n, const char *says)
+{
+	struct str plan;
+	struct rig g;
+	uint64_t run;
+
+	str_init(&plan, PLAN_MAX_BYTES);
+	str_add(&plan,
+	    "{\"v\":1,\"dag\":\"d\",\"timezone\":\"UTC\",\"triggers\":[],\"steps\":["
+	    "{\"name\":\"l\",\"needs\":[]," STEP_REST
+	    "},{\"name\":\"f\",\"needs\":[{\"step\":0}]," STEP_REST ",\"foreach\":{\"in\":[");
+	add_list(&plan, item, n);
+	str_add(
+	    &plan, "],\"as\":\"i\",\"key\":\"${length(i)}\",\"max_parallel\":0,\"tolerate\":0}}]}");
+	rig_init(&g, 2);
+	rig_file(&g, "d.yaml", str_peek(&plan));
+	run = rig_start(&g, "d");
+	cr_assert(rig_ok(&g, run, "l"));
+	cr_assert_eq(rig_state(&g, run, "f"), STEP_FAILED);
+	cr_assert_eq(rig_step(&g, run, "f").class_, CLASS_CONFIG);
+	cr_assert_not_null(
+	    strstr(rig_step(&g, run, "f").message, says), "%s", rig_step(&g, run, "f").message);
+	rig_done(&g);
+	str_done(&plan);
+}
+
+Test(sched_foreach, an_item_that_is_no_record_is_class_config)
+{
+	refuses_list("\"${join(range(50000), '0123456789')}\"", 1, "256 KiB");
+	refuses_list("\"${join(range(12000), '0123456789')}\"", 120, "16 MiB together");
+	LEAK_CHECK();
+}

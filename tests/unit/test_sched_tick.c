@@ -162,3 +162,31 @@ Test(sched_tick, run_timeout_ends_the_run_as_failed)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+#define BIG "\"${join(range(50000), '0123456789')}\""
+
+/* Nothing that a file says may hold up what is due of the others. */
+Test(sched_tick, params_that_are_too_large_reject_their_tick_alone)
+{
+	static const char params[] =
+	    "\"params\":[{\"name\":\"a\",\"type\":\"string\"},{\"name\":\"b\",\"type\":\"string\"},"
+	    "{\"name\":\"c\",\"type\":\"string\"},{\"name\":\"d\",\"type\":\"string\"},"
+	    "{\"name\":\"e\",\"type\":\"string\"},{\"name\":\"f\",\"type\":\"string\"}]";
+	struct event_rec e;
+	struct rig g;
+
+	rig_init(&g, 2);
+	rig_dag(&g, "big", "a",
+	    "{\"name\":\"t\",\"kind\":\"cron\",\"cron\":\"0 * * * *\",\"zone\":\"UTC\","
+	    "\"params\":{\"a\":" BIG ",\"b\":" BIG ",\"c\":" BIG ",\"d\":" BIG ",\"e\":" BIG
+	    ",\"f\":" BIG "}}",
+	    params);
+	rig_dag(&g, "other", "a", CRON("0 * * * *"), NULL);
+	rig_due(&g, RIG_T0 + HOUR);
+	cr_assert_eq(rig_runs(&g), 1, "the other DAG's");
+	cr_assert_eq(event_get(&g.mem.view, 1, &e, NULL), 0);
+	cr_assert_eq(e.verdict, VERDICT_REJECTED);
+	cr_assert_not_null(strstr(e.detail, "4 MiB"), "%s", e.detail);
+	rig_done(&g);
+	LEAK_CHECK();
+}
