@@ -58,6 +58,9 @@ static int choose_trigger(struct tx *x, struct start *s)
 
 static int check_only(struct tx *x, const struct start *s)
 {
+	if (s->op->u.start.n_only > s->plan->n_steps)
+		return refuse(x, ERR_USAGE, "only names %zu steps, DAG %s has %zu: name each once",
+		    s->op->u.start.n_only, s->dag.name, s->plan->n_steps);
 	for (size_t i = 0; i < s->op->u.start.n_only; i++) {
 		if (plan_step_index(s->plan, s->op->u.start.only[i]) < 0)
 			return refuse(x, ERR_NOT_FOUND, "DAG %s has no step \"%.63s\"", s->dag.name,
@@ -128,6 +131,8 @@ static int prepare(struct tx *x, struct start *s)
 		return rc;
 	if (params_bind(&s->plan->params, op->u.start.params, "param", &s->params, &err) != 0)
 		return refuse(x, ERR_CONFIG, "%s", err.text);
+	if (params_check(s->params, &err) != 0)
+		return refuse(x, ERR_CONFIG, "%s", err.text);
 	if (window_of(s->trigger, logical, &s->window, &err) != 0)
 		return refuse(x, ERR_CONFIG, "%s", err.text);
 	return check_dropped(x, s);
@@ -152,14 +157,24 @@ static void fill(const struct start *s, struct run_new *n, const char *seq, wall
 	n->key = by_time ? s->window.key : op->u.start.key != NULL ? op->u.start.key : seq;
 }
 
-static int remember(struct tx *x, const char *key, uint64_t run, uint64_t event)
+/* Of (DAG, text): the same text for another DAG is another request. */
+static bool repeat_id(const struct op *op, uint8_t out[HASH_ID_BYTES])
+{
+	const char *parts[2] = {op->u.start.dag, op->u.start.idempotency_key};
+
+	if (parts[1] == NULL || parts[1][0] == 0)
+		return false;
+	hash_id(out, parts, 2);
+	return true;
+}
+
+static int remember(struct tx *x, const struct op *op, uint64_t run, uint64_t event)
 {
 	struct idempotency_rec i = {run, event};
 	uint8_t id[HASH_ID_BYTES], buf[RECORD_MAX];
 
-	if (key == NULL || key[0] == 0)
+	if (!repeat_id(op, id))
 		return 0;
-	hash_id(id, &key, 1);
 	return view_put(x->v, TABLE_IDEMPOTENCY, id, sizeof(id), buf, idempotency_encode(&i, buf));
 }
 
@@ -210,7 +225,7 @@ static int start(struct tx *x, struct start *s)
 		rc = event_store(x, &e, body.s, body.len);
 	}
 	if (rc == 0)
-		rc = remember(x, s->op->u.start.idempotency_key, run, e.seq);
+		rc = remember(x, s->op, run, e.seq);
 	x->r->event = e.seq;
 	x->r->verdict = e.verdict;
 	x->r->duplicate = existed;
@@ -220,16 +235,15 @@ static int start(struct tx *x, struct start *s)
 }
 
 /* ERR_EXISTS: the same Idempotency-Key was answered before. */
-static int find_repeat(struct tx *x, const char *key)
+static int find_repeat(struct tx *x, const struct op *op)
 {
 	struct idempotency_rec i;
 	uint8_t id[HASH_ID_BYTES];
 	struct slice s;
 	int rc;
 
-	if (key == NULL || key[0] == 0)
+	if (!repeat_id(op, id))
 		return 0;
-	hash_id(id, &key, 1);
 	rc = view_get(x->v, TABLE_IDEMPOTENCY, id, sizeof(id), &s);
 	if (rc == 0)
 		rc = idempotency_decode(s, &i, NULL);
@@ -245,7 +259,7 @@ static int find_repeat(struct tx *x, const char *key)
 int op_start(struct tx *x, const struct op *op)
 {
 	struct start s = {.op = op};
-	int rc = find_repeat(x, op->u.start.idempotency_key);
+	int rc = find_repeat(x, op);
 
 	if (rc == ERR_EXISTS)
 		return 0;

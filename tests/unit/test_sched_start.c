@@ -194,3 +194,27 @@ Test(sched_start, only_takes_what_is_left_out_as_met)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* Two clients, or one that numbers its days, may choose the same text: it means a repeat of the
+ * same request only. */
+Test(sched_start, an_idempotency_key_is_one_of_its_dag)
+{
+	struct op op = start("d");
+	struct rig g;
+
+	rig_init(&g, 2);
+	rig_dag(&g, "d", "a", NULL, NULL);
+	rig_dag(&g, "e", "a", NULL, NULL);
+	op.u.start.idempotency_key = "2026-11-21";
+	cr_assert_eq(rig_op(&g, &op), 0);
+	op.u.start.dag = "e";
+	cr_assert_eq(rig_op(&g, &op), 0);
+	cr_assert(!g.r.duplicate, "the run of DAG e was never made");
+	cr_assert_str_eq(run_of(&g).dag, "e");
+	cr_assert_eq(rig_op(&g, &op), 0);
+	cr_assert(g.r.duplicate);
+	cr_assert_str_eq(run_of(&g).dag, "e");
+	cr_assert_eq(rig_runs(&g), 2);
+	rig_done(&g);
+	LEAK_CHECK();
+}
