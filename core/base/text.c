@@ -173,8 +173,9 @@ int str_to_duration_ms(const char *s, int64_t *ret_ms)
 {
 	static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000},
 	    {"d", 86400000}, {"w", 7 * 86400000}};
-	/* So that the microseconds fit 64 bits too. */
-	uint64_t v, max = INT64_MAX / 1000;
+	/* A thousand years: their microseconds can be added to any time without a second thought.
+	 */
+	uint64_t v, max = UINT64_C(365250) * 86400000;
 	int rc = with_unit(s, units, sizeof(units) / sizeof(units[0]), max, &v);
 
 	if (rc != 0)

@@ -523,6 +523,12 @@ static int finish_run(struct pruner *p)
 	return rc == 0 ? drop_steps(p, run) : rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* "For ever" is written as thousands of years: no time before 1970 comes of it. */
+static wall_us before(wall_us now, int64_t keep_ms)
+{
+	return now <= 0 || keep_ms >= now / US_PER_MS ? 0 : now - keep_ms * US_PER_MS;
+}
+
 int op_prune(struct tx *x, const struct op *op)
 {
 	const struct conf *c = x->env->conf;
@@ -531,10 +537,10 @@ int op_prune(struct tx *x, const struct op *op)
 
 	if (c == NULL || op->u.prune.limit == 0)
 		return refuse(x, ERR_USAGE, "retention without a configuration or a limit");
-	p.runs_before = x->now - c->retain_runs_ms * US_PER_MS;
-	p.events_before = x->now - c->retain_events_ms * US_PER_MS;
+	p.runs_before = before(x->now, c->retain_runs_ms);
+	p.events_before = before(x->now, c->retain_events_ms);
 	/* a run that is kept may have read a version that was old already */
-	p.versions_before = x->now - 2 * c->retain_runs_ms * US_PER_MS;
+	p.versions_before = before(p.runs_before, c->retain_runs_ms);
 	rc = state_load(&p);
 	if (rc == 0)
 		rc = finish_run(&p);

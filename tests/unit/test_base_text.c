@@ -146,6 +146,8 @@ Test(base_text, reads_durations)
 	    {"1h30m", ERR_PARSE, 0},
 	    {"1S", ERR_PARSE, 0},
 	    {"1y", ERR_PARSE, 0},
+	    {"365250d", 0, INT64_C(31557600000000)},
+	    {"365251d", ERR_LIMIT, 0},
 	    {"9223372036854775807d", ERR_LIMIT, 0},
 	    {"99999999999999999999999999s", ERR_LIMIT, 0},
 	    {NULL, ERR_PARSE, 0},

@@ -289,3 +289,19 @@ Test(sched_prune, an_idle_cycle_writes_nothing)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* "For ever" is written as a long time: that must not come out as none. */
+Test(sched_prune, a_retention_of_ages_keeps_all)
+{
+	struct rig g;
+
+	begin(&g, "a", NULL);
+	g.conf.retain_runs_ms = g.conf.retain_events_ms = INT64_MAX / 1000;
+	for (int i = 0; i < 5; i++)
+		publish(&g, "day=2025-11-20");
+	g.now += 200 * DAY_US;
+	cr_assert_eq(prune(&g, 500, NULL), 0);
+	cr_assert_eq(memview_count(&g.mem, TABLE_DATASET_LOG), 5);
+	rig_done(&g);
+	LEAK_CHECK();
+}
