@@ -10,6 +10,10 @@
 
 #include <string.h>
 
+/* What a plugin may call a time: the years 0 to 9999. */
+#define TIME_FIRST (INT64_C(-62167219200) * US_PER_S)
+#define TIME_LAST (INT64_C(253402300800) * US_PER_S - 1)
+
 static void take_figures(struct step_rec *s, const struct report *p)
 {
 	s->class_ = p->class_;
@@ -75,7 +79,9 @@ static wall_us time_of(const struct json *j, const char *key)
 {
 	const struct json *t = json_get(j, key);
 
-	return t == NULL || json_is(t, JSON_NULL) ? TIME_NONE : json_i64(t, TIME_NONE);
+	wall_us v = t == NULL || json_is(t, JSON_NULL) ? TIME_NONE : json_i64(t, TIME_NONE);
+
+	return v < TIME_FIRST || v > TIME_LAST ? TIME_NONE : v;
 }
 
 static void write_bound(struct jw *w, const char *key, struct slice text, wall_us complete)
@@ -228,21 +234,28 @@ static int put_datasets(
 	return rc;
 }
 
+static int64_t sum(int64_t a, int64_t b)
+{
+	int64_t v;
+
+	return __builtin_add_overflow(a, b, &v) ? INT64_MAX : v;
+}
+
 /* The group shows the sum of its items. */
 static int add_figures(struct tx *x, const struct step_rec *s)
 {
 	struct step_rec *g;
 	int rc;
 
-	if (s->item == 0 || s->rows_in + s->rows_out + s->rows_rejected + s->bytes == 0)
+	if (s->item == 0 || (s->rows_in | s->rows_out | s->rows_rejected | s->bytes) == 0)
 		return 0;
 	rc = group_open(x, s->step, &g);
 	if (rc != 0)
 		return rc;
-	g->rows_in += s->rows_in;
-	g->rows_out += s->rows_out;
-	g->rows_rejected += s->rows_rejected;
-	g->bytes += s->bytes;
+	g->rows_in = sum(g->rows_in, s->rows_in);
+	g->rows_out = sum(g->rows_out, s->rows_out);
+	g->rows_rejected = sum(g->rows_rejected, s->rows_rejected);
+	g->bytes = sum(g->bytes, s->bytes);
 	x->group_dirty = true;
 	return 0;
 }

@@ -10,6 +10,8 @@
 #define OUTPUTS_MAX (64u << 10)
 #define REPORT_MAX (128u << 10)
 #define HANDLE_MAX 4096
+#define FIGURE_MAX (INT64_C(1) << 53)
+#define WISH_MAX_MS (INT64_C(24) * 3600 * 1000) /* what a server may ask a step to wait */
 
 static void fail(struct report *r, const char *code, const char *message)
 {
@@ -72,17 +74,27 @@ static void read_submitted(struct report *r)
 	}
 }
 
+/* A plugin's figure: nothing that a sum or a clock could trip over. */
+static int64_t figure(const struct json *root, const char *key, int64_t max)
+{
+	int64_t v = json_get_i64(root, key, 0);
+
+	if (v < 0)
+		return 0;
+	return v > max ? max : v;
+}
+
 static void read_root(struct report *r)
 {
 	struct str text;
 
 	str_copy(r->code, sizeof(r->code), json_get_str(r->root, "code", ""));
 	str_copy(r->message, sizeof(r->message), json_get_str(r->root, "message", ""));
-	r->retry_after_ms = json_get_i64(r->root, "retry_after_ms", 0);
-	r->rows_in = json_get_i64(r->root, "rows_in", 0);
-	r->rows_out = json_get_i64(r->root, "rows_out", 0);
-	r->rows_rejected = json_get_i64(r->root, "rows_rejected", 0);
-	r->bytes = json_get_i64(r->root, "bytes", 0);
+	r->retry_after_ms = figure(r->root, "retry_after_ms", WISH_MAX_MS);
+	r->rows_in = figure(r->root, "rows_in", FIGURE_MAX);
+	r->rows_out = figure(r->root, "rows_out", FIGURE_MAX);
+	r->rows_rejected = figure(r->root, "rows_rejected", FIGURE_MAX);
+	r->bytes = figure(r->root, "bytes", FIGURE_MAX);
 	r->outputs = object_of(r->root, "outputs");
 	r->cursor = object_of(r->root, "cursor");
 	r->positions = object_of(r->root, "positions");

@@ -4,6 +4,7 @@
 #include "sched_rig.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t begin(struct rig *g, const char *steps)
@@ -249,6 +250,71 @@ Test(sched_outcome, a_report_that_names_no_data_set_writes_nothing_of_it)
 		cr_assert_eq(rig_state(&g, run, "a"), STEP_FAILED);
 		cr_assert_eq(rig_step(&g, run, "a").class_, CLASS_INTERNAL);
 		cr_assert_eq(memview_count(&g.mem, TABLE_DATASET), 0);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
+/* A server's Retry-After, passed on by a plugin: a step that would come back in a thousand years,
+ * or whose time is past what 64 bits hold, is lost to its run. */
+Test(sched_outcome, a_wish_to_wait_is_bounded)
+{
+	static const char *const wishes[] = {
+	    "99999999999999", "\"9223372036854775807\"", "\"9223372036854775\""};
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		struct rig g;
+		uint64_t run = begin(&g, "a retry=3 delay=1000 classes=quota");
+		char report[128];
+
+		snprintf(report, sizeof(report),
+		    "{\"class\":\"quota\",\"message\":\"slower\",\"retry_after_ms\":%s}",
+		    wishes[i]);
+		rig_answer(&g, run, "a", OUTCOME_FAILED, report);
+		cr_assert_eq(rig_state(&g, run, "a"), STEP_RETRYING);
+		rig_due(&g, g.now + INT64_C(86399) * US_PER_S);
+		cr_assert_eq(rig_state(&g, run, "a"), STEP_RETRYING, "%s", wishes[i]);
+		rig_due(&g, g.now + 1 * US_PER_S);
+		cr_assert_eq(rig_state(&g, run, "a"), STEP_RUNNING, "%s", wishes[i]);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
+Test(sched_outcome, figures_are_never_below_nothing_nor_more_than_sums_can_hold)
+{
+	struct rig g;
+	uint64_t run = begin(&g, "f each=2");
+	static const char report[] = "{\"rows_in\":\"9223372036854775807\",\"rows_out\":-5,"
+				     "\"bytes\":\"9223372036854775807\"}";
+
+	rig_answer(&g, run, "f[1]", OUTCOME_OK, report);
+	rig_answer(&g, run, "f[2]", OUTCOME_OK, report);
+	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
+	cr_assert_eq(rig_step(&g, run, "f").rows_out, 0);
+	cr_assert_gt(rig_step(&g, run, "f").rows_in, 0);
+	cr_assert_gt(rig_step(&g, run, "f").bytes, rig_step(&g, run, "f[1]").bytes);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_outcome, a_watermark_that_is_no_time_is_none)
+{
+	static const char *const times[] = {"\"9223372036854775807\"", "\"-9223372036854775807\"",
+	    "253402300800000000", "\"253402300800000000\""};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct rig g;
+		uint64_t run = begin(&g, "a");
+		struct dataset_rec d;
+		char report[160];
+
+		snprintf(report, sizeof(report),
+		    "{\"datasets\":[{\"name\":\"lake/a\",\"complete_us\":%s}]}", times[i]);
+		rig_answer(&g, run, "a", OUTCOME_OK, report);
+		cr_assert_eq(rig_state(&g, run, "a"), STEP_SUCCEEDED);
+		cr_assert_eq(dataset_get_named(&g.mem.view, "lake/a", &d), 0);
+		cr_assert_eq(d.complete_through, TIME_NONE, "%s", times[i]);
 		rig_done(&g);
 	}
 	LEAK_CHECK();
