@@ -345,6 +345,11 @@ int op_rerun(struct tx *x, const struct op *op)
 
 	if (how != NULL && downstream_parse(how, &downstream) != 0)
 		return refuse(x, ERR_USAGE, "downstream is each, once or none, not \"%.40s\"", how);
+	if (op->u.rerun.n_steps > PLAN_MAX_STEPS)
+		return refuse(x, ERR_USAGE,
+		    "%zu steps are named, at most %d may be: name a foreach "
+		    "step without its items",
+		    op->u.rerun.n_steps, PLAN_MAX_STEPS);
 	rc = run_open(x, op->u.rerun.run);
 	if (rc == ERR_NOT_FOUND)
 		return refuse(x, ERR_NOT_FOUND, "there is no such run");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TOKEN_BITS 40
+#define EPOCH_CAP ((1u << 24) - (1u << 20)) /* a token has 24 bits for it: room to count on */
 #define NUMBER_GAP 1000000u /* where the replaced store cannot say how far it came */
 
 /* Attempts that the backup holds as running get tokens of the new epoch: what a pool may still hold
@@ -96,7 +97,7 @@ static int number_raise(const struct view *v, const char *meta, uint64_t seen)
 
 int sched_restore(const struct view *v, const struct restore_from *from)
 {
-	uint64_t epoch = 0;
+	uint64_t epoch = 0, least;
 	uint8_t n[4];
 	int rc = must(meta_get(v, META_EPOCH, &epoch));
 
@@ -105,8 +106,9 @@ int sched_restore(const struct view *v, const struct restore_from *from)
 	epoch++;
 	if (epoch <= from->epoch)
 		epoch = from->epoch + 1;
-	if (epoch < from->epoch_least)
-		epoch = from->epoch_least;
+	least = from->epoch_least < EPOCH_CAP ? from->epoch_least : EPOCH_CAP;
+	if (epoch < least)
+		epoch = least;
 	be_put32(n, (uint32_t)epoch);
 	rc = view_put(v, TABLE_META, META_EPOCH, strlen(META_EPOCH), n, sizeof(n));
 	if (rc == 0)

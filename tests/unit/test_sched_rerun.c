@@ -243,3 +243,35 @@ Test(sched_rerun, refuses_a_plan_that_the_run_cannot_take_over)
 	}
 	LEAK_CHECK();
 }
+
+/* Each name is looked for in each step and item: a list without end would hold up everybody. */
+Test(sched_rerun, names_no_more_than_a_plan_can_hold)
+{
+	const char **names = mem_calloc(PLAN_MAX_STEPS + 1, sizeof(char *));
+	struct op op = {.kind = OP_RERUN}, start = {.kind = OP_START};
+	struct rig g;
+	uint64_t run;
+
+	for (int i = 0; i <= PLAN_MAX_STEPS; i++)
+		names[i] = "a";
+	rig_init(&g, 2);
+	rig_dag(&g, "d", "a", NULL, NULL);
+	run = rig_start(&g, "d");
+	rig_drain(&g);
+	op.u.rerun.run = run;
+	op.u.rerun.steps = names;
+	op.u.rerun.n_steps = PLAN_MAX_STEPS + 1;
+	cr_assert_eq(rig_op(&g, &op), ERR_USAGE);
+	op.u.rerun.n_steps = PLAN_MAX_STEPS;
+	cr_assert_eq(rig_op(&g, &op), 0);
+	start.u.start.dag = "d";
+	start.u.start.at = TIME_NONE;
+	start.u.start.only = names;
+	start.u.start.n_only = 2;
+	cr_assert_eq(rig_op(&g, &start), ERR_USAGE);
+	start.u.start.n_only = 1;
+	cr_assert_eq(rig_op(&g, &start), 0);
+	rig_done(&g);
+	mem_free(names);
+	LEAK_CHECK();
+}

@@ -92,3 +92,23 @@ Test(sched_restore, no_schedule_starts_anything_before_resume)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* A clock that is wrong, or the year 2051: a token has 24 bits for the epoch, and one that wraps
+ * would be below those that targets have seen. */
+Test(sched_restore, an_epoch_never_leaves_the_bits_of_a_token)
+{
+	struct restore_from from = {.epoch_least = 50000000};
+	uint64_t epoch, again;
+	struct rig g;
+
+	rig_init(&g, 1);
+	cr_assert_eq(sched_restore(&g.mem.view, &from), 0);
+	cr_assert_eq(meta_get(&g.mem.view, META_EPOCH, &epoch), 0);
+	cr_assert_gt(epoch, 15000000u);
+	cr_assert_eq(sched_restore(&g.mem.view, &from), 0);
+	cr_assert_eq(meta_get(&g.mem.view, META_EPOCH, &again), 0);
+	cr_assert_eq(again, epoch + 1);
+	cr_assert_eq(again << 40 >> 40, again);
+	rig_done(&g);
+	LEAK_CHECK();
+}
