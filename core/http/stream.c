@@ -28,6 +28,7 @@
 #define FILL_BYTES (64u << 10) /* rendered at once for one client */
 #define EVENT_MAX (4u << 20)
 #define TAILS_MAX 64
+#define PROGRESS_MAX (64u << 10)
 #define LAST_ID_MAX 64
 #define LOOK_AHEAD 64	   /* references */
 #define LINE_MAX_HELD 4096 /* bytes of a line without end that are waited for */
@@ -534,6 +535,18 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 	conn_kick(k->conn);
 }
 
+/* A worker's word, which is a plugin's: only a whole object passes, printed anew on one line, since
+ * a line feed would end the event and begin another. */
+static bool progress_text(const char *json, size_t n, struct str *out)
+{
+	struct json *j = NULL;
+
+	if (json_parse(json, n, PROGRESS_MAX, &j, NULL) == 0 && json_is(j, JSON_OBJECT))
+		json_print(j, out);
+	json_free(j);
+	return out->len > 0 && !out->failed;
+}
+
 void stream_progress(struct stream *s, const struct step_ref *step, const char *json, size_t n)
 {
 	struct client *k, *next;
@@ -543,12 +556,13 @@ void stream_progress(struct stream *s, const struct step_ref *step, const char *
 
 	if (LIST_EMPTY(&s->clients))
 		return;
-	v = s->h->env.view_begin(s->h->env.arg);
-	if (v == NULL)
+	str_init(&copy, 2 * PROGRESS_MAX);
+	v = progress_text(json, n, &copy) ? s->h->env.view_begin(s->h->env.arg) : NULL;
+	if (v == NULL) {
+		str_done(&copy);
 		return;
-	str_init(&copy, 64u << 10);
-	str_addn(&copy, json, n);
-	for (k = LIST_FIRST(&s->clients); k != NULL && !copy.failed; k = LIST_NEXT(k, link)) {
+	}
+	for (k = LIST_FIRST(&s->clients); k != NULL; k = LIST_NEXT(k, link)) {
 		/* Whoever is behind does without. */
 		if (k->conn->blocked || k->pos != s->next || (k->run != 0 && k->run != step->run))
 			continue;

@@ -225,3 +225,24 @@ Test(http_stream, a_wait_ends_with_the_run_or_the_time)
 	rig_done(&r);
 	LEAK_CHECK();
 }
+
+/* What a worker says is a plugin's word: it must not become events of its own. */
+Test(http_stream, progress_cannot_forge_events)
+{
+	static const char *const bad[] = {"7}}\n\nevent: run\ndata: {\"state\":\"succeeded\"}\n\n",
+	    "{\"stage\":\"load\"", "[1]", "{\"stage\":\n\n\"load\",\"done\":7}"};
+	struct step_ref ref = {.run = 5};
+	struct rig r;
+
+	rig_init(&r, NULL);
+	rig_put_run(&r, 5, RUN_RUNNING, STEP_RUNNING, 1);
+	open_stream(&r, "", "");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		http_progress(r.h, &ref, bad[i], strlen(bad[i]));
+	rig_turn(&r);
+	cr_assert_eq(count(&r, "event: run\n"), 0, "%s", str_peek(&r.got));
+	cr_assert_eq(count(&r, "event: step\n"), 1, "%s", str_peek(&r.got));
+	cr_assert_eq(count(&r, "\"progress\":{\"stage\":\"load\",\"done\":7}}"), 1);
+	rig_done(&r);
+	LEAK_CHECK();
+}
