@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define PART_PATH_MAX 4200
+/* A pipe that somebody put there must not hold up who reads or writes. */
+#define LOG_WRITE (O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
 void logfile_init(struct logfile *f, const char *path)
 {
@@ -74,7 +76,7 @@ static int open_part(struct logfile *f, uint64_t part, struct err *err)
 
 	io_close(&f->fd);
 	part_path(path, f->path, part);
-	f->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	f->fd = open(path, LOG_WRITE, 0640);
 	if (f->fd < 0 && errno == ENOENT) {
 		dir = io_path_dir(path);
 		rc = io_mkdirs(dir, 0750, err);
@@ -83,7 +85,7 @@ static int open_part(struct logfile *f, uint64_t part, struct err *err)
 		mem_free(dir);
 		if (rc != 0)
 			return rc;
-		f->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+		f->fd = open(path, LOG_WRITE, 0640);
 	}
 	if (f->fd < 0)
 		return err_errno(
@@ -217,7 +219,7 @@ static int read_part(
 	int fd, saved;
 
 	part_path(name, path, offset / LOGFILE_PART);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return err_errno(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno,
 		    "cannot open log %s", name);

@@ -185,3 +185,23 @@ Test(pool_logfile, a_second_writer_goes_on_behind_the_first)
 	}
 	LEAK_CHECK();
 }
+
+/* A step may put a pipe where the next attempt's log will be: neither who writes nor who reads may
+ * wait for it. */
+Test(pool_logfile, a_pipe_in_its_place_holds_nobody_up)
+{
+	struct logfile_piece piece;
+	struct logfile f;
+	char folder[128], buf[16];
+
+	snprintf(folder, sizeof(folder), "%s/dag", dir);
+	cr_assert_eq(mkdir(folder, 0700), 0);
+	snprintf(folder, sizeof(folder), "%s/dag/run", dir);
+	cr_assert_eq(mkdir(folder, 0700), 0);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_assert_neq(logfile_read(path, 0, buf, sizeof(buf), &piece, NULL), 0);
+	logfile_init(&f, path);
+	cr_assert_neq(logfile_add(&f, "x", 1, NULL), 0);
+	logfile_done(&f);
+	LEAK_CHECK();
+}
