@@ -145,8 +145,11 @@ void *slu_http_handle(slu_http *h)
 	(void)curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (h->ca_file != NULL)
+	if (h->ca_file != NULL) {
 		(void)curl_easy_setopt(c, CURLOPT_CAINFO, h->ca_file);
+		/* else the system's folder of certificates would be trusted as well */
+		(void)curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	}
 	return c;
 }
 
@@ -171,6 +174,30 @@ static slu_rc class_of(CURLcode code)
 	}
 }
 
+/* What to do about it, where libcurl says only what is wrong. */
+static const char *advice(const slu_http *h, CURLcode code)
+{
+	long verified = 0;
+
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return ": what \"ca_file\" names cannot be read, or holds no certificates (PEM)";
+	if (code != CURLE_PEER_FAILED_VERIFICATION || h->easy == NULL)
+		return "";
+	(void)curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+	switch (verified) {
+	case 2:	 /* X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT */
+	case 18: /* …_DEPTH_ZERO_SELF_SIGNED_CERT */
+	case 19: /* …_SELF_SIGNED_CERT_IN_CHAIN */
+	case 20: /* …_UNABLE_TO_GET_ISSUER_CERT_LOCALLY */
+	case 21: /* …_UNABLE_TO_VERIFY_LEAF_SIGNATURE */
+		return h->ca_file != NULL
+			   ? ": it is not signed by what \"ca_file\" holds"
+			   : ": who signed it is not trusted here; \"ca_file\" names whom to trust";
+	default:
+		return "";
+	}
+}
+
 static slu_rc fail_of(slu_http *h, const char *where, CURLcode code, slu_err *err)
 {
 	if (h->refused[0] != 0)
@@ -182,8 +209,8 @@ static slu_rc fail_of(slu_http *h, const char *where, CURLcode code, slu_err *er
 		return slu_fail(err, SLU_E_DATA, "HTTP.TOO_LONG",
 		    "the answer of %.200s is longer than %llu bytes", where,
 		    (unsigned long long)h->o.max_bytes);
-	return slu_fail(err, class_of(code), "HTTP.CONNECTION", "%.200s: %.200s", where,
-	    h->error[0] != 0 ? h->error : curl_easy_strerror(code));
+	return slu_fail(err, class_of(code), "HTTP.CONNECTION", "%.200s: %.200s%s", where,
+	    h->error[0] != 0 ? h->error : curl_easy_strerror(code), advice(h, code));
 }
 
 /* Until it is done or cancelled. */

@@ -6,17 +6,17 @@
 
 static const slu_kind kinds[] = {{.type = "webhook",
 				     .doc = "A signed HTTP request (Standard Webhooks).",
-				     .needs = SLU_N_NET,
+				     .needs = SLU_N_NET | SLU_N_FILES, /* ca_file */
 				     .connection = &webhook_connection,
 				     .task = &notify_task},
     {.type = "slack",
 	.doc = "A message for Slack, or what reads its incoming webhooks.",
-	.needs = SLU_N_NET,
+	.needs = SLU_N_NET | SLU_N_FILES,
 	.connection = &slack_connection,
 	.task = &notify_task},
     {.type = "mail",
 	.doc = "A mail, by SMTP or by a sendmail command.",
-	.needs = SLU_N_NET | SLU_N_EXEC,
+	.needs = SLU_N_NET | SLU_N_FILES | SLU_N_EXEC,
 	.connection = &mail_connection,
 	.task = &notify_task}};
 

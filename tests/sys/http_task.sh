@@ -2,7 +2,7 @@
 # Covers: the http plugin on the real daemon, pool and workers: outputs of a step in the next, templated path, query and JSON,
 # auth from a secret that no log shows, expect that fails with what was expected and what came, retries after 500, Retry-After,
 # a redirect, an answer over the limit, the guard, cancel while the server is silent.
-# Does not cover: TLS (the server of this test, http_server.py, is of our own making and speaks plain HTTP).
+# Does not cover: TLS (tls_out.sh does). The server, http_server.py, is of our own making.
 set -u
 # shellcheck source=tests/sys/lib.sh
 . "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"

@@ -47,8 +47,8 @@ TESTS += tests/sys/backfill.sh
 EXTRA_DIST += tests/sys/backfill.sh
 TESTS += tests/sys/scenario_processes.sh
 EXTRA_DIST += tests/sys/scenario_processes.sh
-TESTS += tests/sys/notify.sh
-EXTRA_DIST += tests/sys/notify.sh tests/sys/notify_receiver.py
+TESTS += tests/sys/notify.sh tests/sys/tls_out.sh
+EXTRA_DIST += tests/sys/notify.sh tests/sys/tls_out.sh tests/sys/notify_receiver.py
 # A day of downtime; the daemon's clock is moved by a library that is preloaded.
 check_LTLIBRARIES += %D%/past_clock.la
 tests_sys_past_clock_la_SOURCES = %D%/past_clock.c

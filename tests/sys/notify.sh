@@ -4,7 +4,7 @@
 # connection, 429, 410; one dead endpoint beside others; kill -9 of the daemon while a message is under way; the secrets
 # of endpoints in logs; sluice notify, doctor, metrics; the notify task in a step.
 # Signatures are verified by the package standardwebhooks; where PyPI cannot be reached, by the standard library.
-# Does not cover: TLS (the receivers of this test speak plain HTTP and SMTP), what Slack itself says.
+# Does not cover: TLS (tls_out.sh does), what Slack itself says.
 set -u
 # shellcheck source=tests/sys/lib.sh
 . "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""What notify.sh sends to: an HTTP server and an SMTP server on loopback, of the standard library.
+"""What notify.sh and tls_out.sh send to: HTTP and SMTP servers on loopback, of the standard library.
 
-usage: notify_receiver.py FOLDER. Writes FOLDER/http.port and FOLDER/smtp.port, and one line of JSON for each request or
+usage: notify_receiver.py FOLDER [CERTIFICATES]. Writes FOLDER/http.port and FOLDER/smtp.port, and one line of JSON for each request or
 mail to FOLDER/got.ndjson. The key of the signature is in FOLDER/hook. Paths: /ok takes all; /flaky fails twice; /busy
 says 429 with Retry-After once; /gone says 410; /bad says 400; /hold answers once FOLDER/release is there.
-SMTP: AUTH PLAIN is offered; the mail for "refused@" is refused with 550.
+SMTP: AUTH PLAIN is offered; the mail for "refused@" is refused with 550. For each NAME.pem (certificate and key) in the
+folder CERTIFICATES also HTTPS at NAME.https.port, SMTP that offers STARTTLS at NAME.starttls.port, and SMTP inside TLS
+at NAME.smtps.port; GET is answered there with {"ok": true}.
 """
 import base64
 import hashlib
@@ -13,6 +15,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -83,6 +86,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass
 
+    def do_GET(self):
+        note({"path": self.path})
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"ok": true}')
+        self.close_connection = True
+
     def log_message(self, *args):
         pass
 
@@ -99,8 +110,12 @@ class Smtp(socketserver.StreamRequestHandler):
                 return b"".join(lines)
             lines.append(line[1:] if line.startswith(b"..") else line)
 
+    def encrypt(self):
+        self.request = self.server.starttls.wrap_socket(self.request, server_side=True)
+        self.setup()
+
     def handle(self):
-        got = {"rcpt": [], "auth": None}
+        got = {"rcpt": [], "auth": None, "tls": isinstance(self.request, ssl.SSLSocket)}
         self.say("220 test ESMTP")
         while True:
             line = self.rfile.readline().decode(errors="replace").strip()
@@ -110,7 +125,13 @@ class Smtp(socketserver.StreamRequestHandler):
                 return
             if verb == "EHLO":
                 self.say("250-test")
+                if self.server.starttls and not got["tls"]:
+                    self.say("250-STARTTLS")
                 self.say("250 AUTH PLAIN")
+            elif verb == "STARTTLS" and self.server.starttls:
+                self.say("220 go on")
+                self.encrypt()
+                got["tls"] = True
             elif verb == "AUTH":
                 if len(line.split(" ")) < 3:
                     self.say("334 ")
@@ -134,12 +155,28 @@ class Smtp(socketserver.StreamRequestHandler):
                 self.say("502 what")
 
 
-class Http(socketserver.ThreadingMixIn, http.server.HTTPServer):
+class Server:
+    """Each connection in a thread; inside TLS where `tls` is set: the handshake is the thread's, too."""
     daemon_threads = True
+    starttls = None
+    tls = None
+
+    def finish_request(self, request, client_address):
+        if self.tls:
+            request = self.tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that trusts us not hangs up
+            super().handle_error(request, client_address)
 
 
-class Mail(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
+class Http(Server, socketserver.ThreadingMixIn, http.server.HTTPServer):
+    pass
+
+
+class Mail(Server, socketserver.ThreadingMixIn, socketserver.TCPServer):
+    pass
 
 
 def serve(server, name):
@@ -149,5 +186,19 @@ def serve(server, name):
     server.serve_forever()
 
 
-threading.Thread(target=serve, args=(Mail(("127.0.0.1", 0), Smtp), "smtp.port"), daemon=True).start()
+def begin(kind, handler, name, **how):
+    server = kind(("127.0.0.1", 0), handler)
+    for k, v in how.items():
+        setattr(server, k, v)
+    threading.Thread(target=serve, args=(server, name), daemon=True).start()
+
+
+for pem in os.listdir(sys.argv[2]) if len(sys.argv) > 2 else []:
+    if pem.endswith(".pem"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(sys.argv[2], pem))
+        begin(Http, Handler, pem[:-4] + ".https.port", tls=context)
+        begin(Mail, Smtp, pem[:-4] + ".starttls.port", starttls=context)
+        begin(Mail, Smtp, pem[:-4] + ".smtps.port", tls=context)
+begin(Mail, Smtp, "smtp.port")
 serve(Http(("127.0.0.1", 0), Handler), "http.port")

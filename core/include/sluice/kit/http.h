@@ -19,7 +19,7 @@ typedef struct slu_http_options {
 	int64_t timeout_ms;  /* of a whole request; 0 is 30000 */
 	int64_t connect_ms;  /* 0 is 10000 */
 	uint64_t max_bytes;  /* of an answer's body; 0 is 8 MiB */
-	const char *ca_file; /* besides the system's certificates: NULL */
+	const char *ca_file; /* trusted instead of the system's certificates; NULL: those */
 } slu_http_options;
 typedef struct slu_http slu_http;
 /* host and run may be NULL (tests): then only slu_http_cancel cancels. */
