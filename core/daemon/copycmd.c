@@ -5,11 +5,19 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int complain(int rc, const struct err *err)
 {
 	fprintf(stderr, "sluiced: %s\n", err->text);
 	return rc == ERR_CORRUPT ? EXIT_CODE_FAILED : exit_code_of(rc);
+}
+
+/* Who calls: as the HTTP server names the peers of its socket. */
+static const char *actor(char buf[32])
+{
+	snprintf(buf, 32, "unix:%u", (unsigned)getuid());
+	return buf;
 }
 
 static void uuid_text(const uint8_t uuid[16], char out[33])
@@ -82,7 +90,8 @@ int restore_main(const struct conf *conf, const char *file, const char *output)
 {
 	struct store_restored r;
 	struct err err = {0};
-	int rc = store_restore(conf->state_dir, file, clock_wall(), &r, &err);
+	char who[32];
+	int rc = store_restore(conf->state_dir, file, clock_wall(), actor(who), &r, &err);
 
 	if (rc == 0 && output && strstr(output, "json"))
 		restored_json(&r);
@@ -96,7 +105,8 @@ int compact_main(const struct conf *conf, const char *output)
 {
 	uint64_t before, after;
 	struct err err = {0};
-	int rc = store_compact(conf->state_dir, &before, &after, &err);
+	char who[32];
+	int rc = store_compact(conf->state_dir, clock_wall(), actor(who), &before, &after, &err);
 
 	if (rc != 0)
 		return complain(rc, &err);

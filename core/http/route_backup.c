@@ -88,8 +88,10 @@ void get_backup(struct http_req *q)
 	}
 	call = call_new_daemon(q);
 	rc = q->h->env.backup(q->h->env.arg, on_backup, call, &err);
-	if (rc == 0)
+	if (rc == 0) {
+		route_note(q, "backup", "store", "");
 		return;
+	}
 	call_free(call);
 	reply_err(q->conn, rc, &err);
 }

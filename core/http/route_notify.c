@@ -56,8 +56,9 @@ void post_endpoint_test(struct http_req *q)
 	if (!route_body(q, "", &body))
 		return;
 	json_free(body);
-	struct call *call = call_new(q, OP_NOTIFY, strlen(q->params[0]) + 64);
+	struct call *call =
+	    call_new(q, OP_NOTIFY, strlen(q->params[0]) + strlen(q->auth.actor) + 64);
 	call->op->op.u.notify.endpoint = call_str(call, q->params[0]);
-	call->op->op.u.notify.actor = call_str(call, "sluice notify test");
+	call->op->op.u.notify.actor = call_str(call, q->auth.actor);
 	call_submit(call, on_queued);
 }

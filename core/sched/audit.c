@@ -43,25 +43,29 @@ static void clean(char *s)
 	}
 }
 
-static int append(struct tx *x, struct audit_rec *a)
+static int append(const struct view *v, wall_us now, struct audit_rec *a)
 {
 	uint8_t buf[RECORD_MAX], head[HASH_SHA256_BYTES];
 	struct key k;
-	int rc = next_no(x, META_NEXT_AUDIT, &a->seq);
+	int rc;
 
+	a->seq = 1;
+	rc = meta_get(v, META_NEXT_AUDIT, &a->seq);
+	if (rc == 0 || rc == ERR_NOT_FOUND)
+		rc = meta_put(v, META_NEXT_AUDIT, a->seq + 1);
 	if (rc == 0)
-		rc = audit_head(x->v, a->prev);
+		rc = audit_head(v, a->prev);
 	if (rc != 0)
 		return rc;
-	a->at = x->now;
+	a->at = now;
 	clean(a->actor);
 	clean(a->object);
 	clean(a->detail);
 	audit_hash(a, head);
 	key_run(&k, a->seq);
-	rc = view_put(x->v, TABLE_AUDIT, k.b, k.n, buf, audit_encode(a, buf));
+	rc = view_put(v, TABLE_AUDIT, k.b, k.n, buf, audit_encode(a, buf));
 	return rc != 0 ? rc
-		       : view_put(x->v, TABLE_META, META_AUDIT_HEAD, strlen(META_AUDIT_HEAD), head,
+		       : view_put(v, TABLE_META, META_AUDIT_HEAD, strlen(META_AUDIT_HEAD), head,
 			     sizeof(head));
 }
 
@@ -270,6 +274,19 @@ static bool say_cursor(struct tx *x, const struct op *op, struct audit_rec *a)
 	return true;
 }
 
+static bool say_notify(struct tx *x, const struct op *op, struct audit_rec *a)
+{
+	char id[HASH_ID_TEXT];
+
+	if (op->u.notify.endpoint == NULL)
+		return false; /* the daemon's own: what waits is tried at once */
+	hash_to_base32(x->r->message, id);
+	say(a, op->u.notify.actor, "notify-test");
+	object(a, "notify", op->u.notify.endpoint);
+	detail(a, "msg_%s", id);
+	return true;
+}
+
 static bool say_note(struct tx *x, const struct op *op, struct audit_rec *a)
 {
 	(void)x;
@@ -294,6 +311,7 @@ static const say_fn sayings[OP_KIND_N] = {
     [OP_BACKFILL] = say_backfill,
     [OP_BACKFILL_STATE] = say_backfill,
     [OP_CURSOR_SET] = say_cursor,
+    [OP_NOTIFY] = say_notify,
     [OP_NOTE] = say_note,
 };
 
@@ -304,7 +322,19 @@ int audit_op(struct tx *x, const struct op *op)
 	if (sayings[op->kind] == NULL)
 		return 0;
 	memset(&a, 0, sizeof(a));
-	return sayings[op->kind](x, op, &a) ? append(x, &a) : 0;
+	return sayings[op->kind](x, op, &a) ? append(x->v, x->now, &a) : 0;
+}
+
+int audit_note(const struct view *v, wall_us now, const char *actor, const char *verb,
+    const char *object, const char *text)
+{
+	struct audit_rec a;
+
+	memset(&a, 0, sizeof(a));
+	say(&a, actor, verb);
+	str_copy(a.object, sizeof(a.object), object);
+	add_detail(&a, text);
+	return append(v, now, &a);
 }
 
 int op_note(struct tx *x, const struct op *op)

@@ -6,6 +6,7 @@
 
 #include "core/base/io.h"
 #include "core/base/mem.h"
+#include "core/sched/audit.h"
 #include "core/sched/codec.h"
 #include "core/sched/table.h"
 
@@ -165,7 +166,26 @@ static uint64_t file_bytes(const char *path)
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static int compact_into(const char *dir, const char *tmp, struct err *err)
+static int note_compact(struct store *s, wall_us now, const char *actor, uint64_t before)
+{
+	struct store_txn t;
+	char text[64];
+	int rc;
+
+	snprintf(text, sizeof(text), "%llu bytes before", (unsigned long long)before);
+	store_txn_init(&t, s);
+	rc = store_txn_begin(&t, true);
+	if (rc == 0)
+		rc = audit_note(&t.view, now, actor, "compact", "store", text);
+	if (rc == 0)
+		rc = store_txn_commit(&t);
+	store_txn_end(&t);
+	store_txn_done(&t);
+	return rc;
+}
+
+static int compact_into(const char *dir, const char *tmp, wall_us now, const char *actor,
+    uint64_t before, struct err *err)
 {
 	struct store_options o = {.dir = dir, .read_only_check = true};
 	struct store *s = NULL, *copy = NULL;
@@ -177,7 +197,9 @@ static int compact_into(const char *dir, const char *tmp, struct err *err)
 		rc = copy_make(s, tmp, err);
 	}
 	if (rc == 0)
-		rc = store_open_file(tmp, false, &copy, err);
+		rc = store_open_file(tmp, true, &copy, err);
+	if (rc == 0 && (rc = note_compact(copy, now, actor, before)) != 0)
+		err_set(err, rc, "cannot write into %s: %s", tmp, err_text(rc));
 	if (rc == 0)
 		rc = copy_prove(copy, tmp, err);
 	store_close(copy);
@@ -190,13 +212,14 @@ static int compact_into(const char *dir, const char *tmp, struct err *err)
 	return rc;
 }
 
-int store_compact(const char *dir, uint64_t *ret_before, uint64_t *ret_after, struct err *err)
+int store_compact(const char *dir, wall_us now, const char *actor, uint64_t *ret_before,
+    uint64_t *ret_after, struct err *err)
 {
 	char *data = io_path_join(dir, "data.mdb"), *tmp = io_path_join(dir, "data.mdb.compact");
 	int rc;
 
 	*ret_before = file_bytes(data);
-	rc = compact_into(dir, tmp, err);
+	rc = compact_into(dir, tmp, now, actor, *ret_before, err);
 	if (rc != 0)
 		unlink(tmp);
 	*ret_after = file_bytes(data);

@@ -6,6 +6,7 @@
 
 #include "core/base/io.h"
 #include "core/base/mem.h"
+#include "core/sched/audit.h"
 #include "core/sched/restore.h"
 
 #include <errno.h>
@@ -84,7 +85,19 @@ static void look_at_old(const char *data, struct store_restored *r)
 		waitpid(child, NULL, 0);
 }
 
-static int make_fit(struct store *s, const struct store_restored *r, wall_us now, struct err *err)
+static int note(
+    const struct view *v, const struct store_restored *r, wall_us now, const char *actor)
+{
+	char at[CLOCK_TEXT_MAX] = "an unknown time", text[CLOCK_TEXT_MAX + 32];
+
+	if (r->backup.copied_at != TIME_NONE)
+		clock_format(r->backup.copied_at, at);
+	snprintf(text, sizeof(text), "the backup of %s", at);
+	return audit_note(v, now, actor, "restore", "store", text);
+}
+
+static int make_fit(struct store *s, const struct store_restored *r, wall_us now, const char *actor,
+    struct err *err)
 {
 	struct restore_from from = {
 	    .epoch_least = (uint32_t)((now / US_PER_S - EPOCH_FROM_S) / 60)};
@@ -100,6 +113,8 @@ static int make_fit(struct store *s, const struct store_restored *r, wall_us now
 	rc = store_txn_begin(&t, true);
 	if (rc == 0)
 		rc = sched_restore(&t.view, &from);
+	if (rc == 0)
+		rc = note(&t.view, r, now, actor);
 	if (rc == 0)
 		rc = store_txn_commit(&t);
 	store_txn_end(&t);
@@ -124,8 +139,8 @@ static int keep_old(
 }
 
 /* The backup as it is to be: it was proven as it came, and is once more as it was made. */
-static int prepare(
-    const char *tmp, const char *file, wall_us now, struct store_restored *r, struct err *err)
+static int prepare(const char *tmp, const char *file, wall_us now, const char *actor,
+    struct store_restored *r, struct err *err)
 {
 	struct store *s = NULL;
 	int rc = store_open_file(tmp, true, &s, err);
@@ -133,7 +148,7 @@ static int prepare(
 	if (rc == 0)
 		rc = copy_info(s, &r->backup, err);
 	if (rc == 0)
-		rc = make_fit(s, r, now, err);
+		rc = make_fit(s, r, now, actor, err);
 	if (rc == 0)
 		rc = copy_prove(s, file, err);
 	if (rc == 0)
@@ -158,8 +173,8 @@ static int put_in_place(const char *dir, const char *tmp, const char *data, wall
 	return rc;
 }
 
-int store_restore(
-    const char *dir, const char *file, wall_us now, struct store_restored *ret, struct err *err)
+int store_restore(const char *dir, const char *file, wall_us now, const char *actor,
+    struct store_restored *ret, struct err *err)
 {
 	char *data = io_path_join(dir, "data.mdb"), *tmp = io_path_join(dir, "data.mdb.restore");
 	struct store_lock *lock = NULL;
@@ -179,7 +194,7 @@ int store_restore(
 		rc = take_in(file, tmp, err);
 	if (rc == 0) {
 		look_at_old(data, ret);
-		rc = prepare(tmp, file, now, ret, err);
+		rc = prepare(tmp, file, now, actor, ret, err);
 	}
 	if (rc == 0)
 		rc = put_in_place(dir, tmp, data, now, ret, err);

@@ -59,13 +59,14 @@ struct store_restored {
 	bool had_old, old_read;
 	char *kept; /* owned: where the replaced store lies, or NULL */
 };
-/* ERR_CONFLICT while a daemon holds the store, ERR_CORRUPT for a bad backup: then nothing has
+/* What was done, and by whom, becomes an audit record of the store that is then there.
+ * ERR_CONFLICT while a daemon holds the store, ERR_CORRUPT for a bad backup: then nothing has
  * changed. */
-int store_restore(const char *dir, const char *file, wall_us now, struct store_restored *ret,
-    struct err *err) CHECK_RESULT;
+int store_restore(const char *dir, const char *file, wall_us now, const char *actor,
+    struct store_restored *ret, struct err *err) CHECK_RESULT;
 void store_restored_done(struct store_restored *r);
-int store_compact(
-    const char *dir, uint64_t *ret_before, uint64_t *ret_after, struct err *err) CHECK_RESULT;
+int store_compact(const char *dir, wall_us now, const char *actor, uint64_t *ret_before,
+    uint64_t *ret_after, struct err *err) CHECK_RESULT;
 /* Reads the small tables that the daemon cannot do without in a child, because a damaged file may
  * end the process that maps it. ERR_CORRUPT; a store that is not there is fine. */
 int store_probe(const char *dir, struct err *err) CHECK_RESULT;

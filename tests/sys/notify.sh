@@ -2,7 +2,7 @@
 # Covers: notifications through the outbox on the real daemon, pool and workers: on_success, on_failure, on_exit,
 # defaults, late_after; signed webhooks, Slack, mail by SMTP and by a command; retries after 500 and a refused
 # connection, 429, 410; one dead endpoint beside others; kill -9 of the daemon while a message is under way; the secrets
-# of endpoints in logs; sluice notify, doctor, metrics; the notify task in a step.
+# of endpoints in logs; sluice notify, doctor, metrics, the audit; the notify task in a step.
 # Signatures are verified by the package standardwebhooks; where PyPI cannot be reached, by the standard library.
 # Does not cover: TLS (tls_out.sh does), what Slack itself says.
 set -u
@@ -179,6 +179,11 @@ says "$out" "dead"
 http 200 /metrics
 says "$out" 'sluice_notify_waiting{endpoint="dead"} 1'
 says "$out" 'sluice_notify_given_up_total{endpoint="gone"} 1'
+
+cli 0 audit --limit 1000 -o json
+is ".audit | any(.verb == \"notify-test\" and .object == \"notify:ok\" and .actor == \"unix:$(id -u)\" and (.detail | startswith(\"msg_\")))"
+is '.audit | all(.object != "notify:nobody")'
+cli 0 audit --verify
 
 kill "$daemon"
 wait "$daemon"

@@ -2,7 +2,8 @@
 # Covers: backup under load (hot, proven, to a file and to standard output), one at a time; restore while a daemon holds the
 # store (exit 4), of a file that is none or is damaged (exit 1, nothing changed), of yesterday's backup while the pool still
 # runs attempts of the newer store: those are killed, nothing runs twice, nothing runs before `resume --all`; the epoch
-# rises, numbers never repeat, what was lost is said, the replaced store is kept; compact; a second daemon (exit 4).
+# rises, numbers never repeat, what was lost is said, the replaced store is kept; compact; a second daemon (exit 4); the
+# records of all that in one chain of the audit.
 # Does not cover: two users; a disk that fails.
 set -u
 here=$(dirname "$0")
@@ -53,6 +54,10 @@ run 0 bash -c "'$sluice' backup - >piped.mdb"
 http 200 /v1/backup -D headers
 says headers 'Sluice-Backup: schema=1; epoch=1; uuid='
 [ -e state/backup.tmp ] && fail "a copy was left in the state folder"
+backups() { # who made one stands in the audit
+	"$sluice" audit --limit 1000 -o json | jq -e ".audit | map(select(.verb == \"backup\" and .object == \"store\" and .actor == \"unix:$(id -u)\")) | length == 3"
+}
+until_true "three backups in the audit" backups
 mkdir copy && cp piped.mdb copy/data.mdb && printf 'deployment: copy\nstate: copy\n' >copy.yaml
 chmod 700 copy
 run 0 "$sluiced" -c copy.yaml --fsck -o json
@@ -133,4 +138,12 @@ says "$out" 'MiB before'
 cli 0 fsck
 start
 cli 0 show long@old
+# The one chain of the audit goes through the backup, the restore and the compact.
+cli 0 audit --limit 1000 -o json
+is ".audit | map(select(.verb == \"compact\" and .object == \"store\" and .actor == \"unix:$(id -u)\" and (.detail | endswith(\" bytes before\")))) | length == 1"
+is ".audit | map(select(.verb == \"restore\" and .object == \"store\" and .actor == \"unix:$(id -u)\" and (.detail | startswith(\"the backup of 20\")))) | length == 1"
+is '.audit | any(.verb == "backup")'
+is '[.audit[].verb] | index("compact") < index("restore")'
+cli 0 audit --verify
+says "$out" 'the chain is whole'
 done_with store_restore

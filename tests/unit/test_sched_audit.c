@@ -112,6 +112,17 @@ static void tokens_and_sets(struct rig *g)
 	cr_assert_eq(rig_op(g, &op), 0);
 	said(g, 10, "shutdown", "daemon");
 	cr_assert_str_eq(last(g).detail, "two lines");
+	op = (struct op){.kind = OP_NOTIFY};
+	op.u.notify.actor = "unix:7";
+	cr_assert_eq(rig_op(g, &op), 0);
+	cr_assert_eq(records(g), 10, "what waits was tried by the daemon");
+	op.u.notify.endpoint = "nobody";
+	cr_assert_eq(rig_op(g, &op), ERR_NOT_FOUND);
+	cr_assert_eq(records(g), 10);
+	cr_assert_eq(
+	    audit_note(&g->mem.view, g->now, "unix:7", "restore", "store", "of\nyesterday"), 0);
+	said(g, 11, "restore", "store");
+	cr_assert_str_eq(last(g).detail, "of yesterday");
 }
 
 Test(sched_audit, every_deed_and_only_those)
