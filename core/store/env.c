@@ -383,6 +383,16 @@ static int level_raise(struct store *s, const struct view *v)
 	return rc;
 }
 
+/* One that was never formatted has a page or two of table names, made by one transaction at most:
+ * the next one is the format. What is more had meta records. */
+static bool is_new(const struct store *s)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(s->env, &info) == 0 && info.me_last_txnid <= 1 &&
+	       store_used_bytes(s) <= (uint64_t)NEW_PAGES * s->page_bytes;
+}
+
 static int meta_open(struct store *s, const struct store_options *o, struct err *err)
 {
 	bool may_format = o->create && !o->read_only_check;
@@ -397,8 +407,7 @@ static int meta_open(struct store *s, const struct store_options *o, struct err 
 		goto out;
 	}
 	rc = meta_load(s, &t.view, err);
-	/* a new one has a page or two of table names; what is larger had meta records */
-	if (rc == ERR_NOT_FOUND && store_used_bytes(s) > (uint64_t)NEW_PAGES * s->page_bytes) {
+	if (rc == ERR_NOT_FOUND && !is_new(s)) {
 		rc = err_set(err, ERR_CORRUPT, "the store in %s has lost its meta records", s->dir);
 		goto out;
 	}

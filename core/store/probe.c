@@ -103,6 +103,8 @@ int store_probe(const char *dir, struct err *err)
 	struct err said = {0};
 	int rc = access(data, F_OK) == 0 ? copy_probe(data, false, &said) : 0;
 
+	if (rc == ERR_NOT_FOUND) /* a first start was killed: there is a file and nothing in it */
+		rc = 0;
 	if (rc == ERR_CORRUPT)
 		err_set(err, rc,
 		    "the store is damaged: %.300s; look with sluice fsck, then bring back a backup "

@@ -68,7 +68,7 @@ void store_restored_done(struct store_restored *r);
 int store_compact(const char *dir, wall_us now, const char *actor, uint64_t *ret_before,
     uint64_t *ret_after, struct err *err) CHECK_RESULT;
 /* Reads the small tables that the daemon cannot do without in a child, because a damaged file may
- * end the process that maps it. ERR_CORRUPT; a store that is not there is fine. */
+ * end the process that maps it. ERR_CORRUPT; a store that is not there, or empty, is fine. */
 int store_probe(const char *dir, struct err *err) CHECK_RESULT;
 
 /* ---- read transactions: any thread, short ---- */

@@ -7,21 +7,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static void bad_bit(struct temp_store *t, enum table table)
-{
-	struct store_txn x;
-	MDB_val k, v;
-	char key[] = "victim", value[16] = "body........";
-
-	store_txn_init(&x, t->store);
-	cr_assert_eq(store_txn_begin(&x, true), 0);
-	k = (MDB_val){6, key};
-	v = (MDB_val){12, value}; /* no valid checksum behind it */
-	cr_assert_eq(mdb_put(x.txn, t->store->dbi[table], &k, &v, 0), 0);
-	cr_assert_eq(store_txn_commit(&x), 0);
-	store_txn_done(&x);
-}
-
 Test(store_fsck, a_fresh_store_is_clean)
 {
 	struct temp_store t;
@@ -50,7 +35,7 @@ Test(store_fsck, names_table_and_key_of_a_bad_value)
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		temp_store_make(&t, true);
-		bad_bit(&t, tables[i]);
+		temp_store_damage(&t, tables[i]);
 		cr_assert_eq(store_read_new(t.store, &r, &err), 0);
 		cr_assert_eq(fsck_run(store_read_begin(r), &report, &err), 0, "%s", err.text);
 		cr_assert_geq(report.problems, 1);
