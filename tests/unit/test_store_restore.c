@@ -153,6 +153,30 @@ Test(store_restore, over_a_store_that_nobody_can_read_it_is_kept_and_numbers_jum
 	LEAK_CHECK();
 }
 
+Test(store_restore, one_that_fails_at_its_end_leaves_the_store_alone)
+{
+	uint8_t was[HASH_SHA256_BYTES], is[HASH_SHA256_BYTES];
+	struct store_restored r;
+	struct temp_store t;
+	struct err err = {0};
+	char backup[256];
+
+	begin(&t, backup);
+	temp_store_close(&t);
+	cr_assert_eq(store_restore(t.dir, backup, NOW, "unix:8", &r, &err), 0, "%s", err.text);
+	store_restored_done(&r);
+	cr_assert(temp_file_hash(&t, "data.mdb", was));
+	/* the name for the replaced store is of this instant, and is taken */
+	cr_assert_eq(store_restore(t.dir, backup, NOW, "unix:8", &r, &err), ERR_IO);
+	store_restored_done(&r);
+	cr_assert(temp_file_hash(&t, "data.mdb", is));
+	cr_assert_eq(memcmp(was, is, sizeof(was)), 0);
+	cr_assert_eq(files_like(&t, "data.mdb.restore"), 0);
+	cr_assert_eq(files_like(&t, "data.mdb.before-restore-"), 1);
+	temp_store_remove(&t);
+	LEAK_CHECK();
+}
+
 static void refused(struct temp_store *t, const char *file, int want, const char *why)
 {
 	uint8_t was[HASH_SHA256_BYTES], is[HASH_SHA256_BYTES];
