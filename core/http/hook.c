@@ -7,6 +7,7 @@
 #include "core/http/auth.h"
 #include "core/http/call.h"
 #include "core/http/hook_ring.h"
+#include "core/http/route.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,14 +123,7 @@ static void on_event_done(struct call *call, const struct op_result *r)
 	if (r->verdict < VERDICT_N)
 		call->h->stats.hook_events[r->verdict]++;
 	jw_object(w);
-	jw_key(w, "event");
-	jw_u64_text(w, r->event);
-	jw_kstr(w, "verdict", verdict_name(r->verdict));
-	jw_key(w, "runs");
-	jw_array(w);
-	for (uint64_t i = 0; i < r->n_runs && i < sizeof(r->runs) / sizeof(r->runs[0]); i++)
-		jw_str(w, r->run_ids[i]);
-	jw_end_array(w);
+	route_verdict(w, r);
 	jw_end_object(w);
 	reply_json(call->conn, r->duplicate ? 200 : 202);
 }

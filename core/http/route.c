@@ -1,8 +1,8 @@
 /* route.c: the table of resources, matching, and the helpers of the handlers; see route.h. */
 #include "core/http/route.h"
 
-#include "core/sched/key.h"
 #include "core/sched/show.h"
+#include "core/sched/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -349,16 +349,10 @@ void route_list_reply(struct http_req *q, const char *noun, route_list_fn list)
 bool route_run(struct http_req *q, const struct view *v, uint64_t *ret_run, struct run_rec *ret_rec)
 {
 	struct err err = {0};
-	struct key key;
-	struct slice value;
 	int rc = find_run(v, q->params[0], ret_run, &err);
 
-	if (rc == 0) {
-		key_run(&key, *ret_run);
-		rc = view_get(v, TABLE_RUN, key.b, key.n, &value);
-	}
 	if (rc == 0)
-		rc = run_decode(value, ret_rec, NULL);
+		rc = run_get(v, *ret_run, ret_rec);
 	if (rc == ERR_NOT_FOUND && err.text[0] == '\0')
 		err_set(&err, rc, "no run is called \"%s\"", q->params[0]);
 	if (rc != 0) {

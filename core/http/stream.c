@@ -19,8 +19,8 @@
 #include "core/http/call.h"
 #include "core/http/route.h"
 #include "core/http/tail.h"
-#include "core/sched/key.h"
 #include "core/sched/show.h"
+#include "core/sched/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -249,16 +249,6 @@ static struct jw *data_begin(struct stream *s, struct jw *w)
 	str_reset(&s->text);
 	jw_init(w, &s->text);
 	return w;
-}
-
-static int run_get(const struct view *v, uint64_t run, struct run_rec *ret)
-{
-	struct key key;
-	struct slice value;
-
-	key_run(&key, run);
-	int rc = view_get(v, TABLE_RUN, key.b, key.n, &value);
-	return rc == 0 ? run_decode(value, ret, NULL) : rc;
 }
 
 /* {"run","dag", then the members of the step object, "progress"} */

@@ -2,30 +2,10 @@
 #include "core/http/tail.h"
 
 #include "core/pool/logfile.h"
-#include "core/sched/key.h"
+#include "core/sched/table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static int step_get(const struct view *v, const struct step_ref *ref, struct step_rec *ret)
-{
-	struct key key;
-	struct slice value;
-
-	key_step(&key, ref);
-	int rc = view_get(v, TABLE_STEP, key.b, key.n, &value);
-	return rc == 0 ? step_decode(value, ret, NULL) : rc;
-}
-
-static int run_get(const struct view *v, uint64_t run, struct run_rec *ret)
-{
-	struct key key;
-	struct slice value;
-
-	key_run(&key, run);
-	int rc = view_get(v, TABLE_RUN, key.b, key.n, &value);
-	return rc == 0 ? run_decode(value, ret, NULL) : rc;
-}
 
 int tail_open(const struct view *v, const struct step_ref *ref, uint32_t attempt, struct tail *ret)
 {
