@@ -106,25 +106,10 @@ static const char *name_of(const struct ArrowSchema *s)
 	return s->name != NULL && s->name[0] != '\0' ? s->name : "(batch)";
 }
 
-static int check_offsets32(const struct ArrowSchema *s, const struct ArrowArray *a, struct err *err)
+static int check_offsets(
+    const struct ArrowSchema *s, const struct ArrowArray *a, bool wide, struct err *err)
 {
-	const int32_t *o = a->buffers[1];
-	int64_t i, end = a->offset + a->length;
-
-	if (a->length == 0)
-		return 0;
-	if (o == NULL)
-		return err_set(err, ERR_PARSE, "column \"%s\": no offsets", name_of(s));
-	for (i = a->offset; i < end; i++)
-		if (o[i] < 0 || o[i + 1] < o[i])
-			return err_set(err, ERR_PARSE,
-			    "column \"%s\": offset %" PRId64 " falls or is negative", name_of(s),
-			    i);
-	return 0;
-}
-
-static int check_offsets64(const struct ArrowSchema *s, const struct ArrowArray *a, struct err *err)
-{
+	const int32_t *narrow = a->buffers[1];
 	const int64_t *o = a->buffers[1];
 	int64_t i, end = a->offset + a->length;
 
@@ -132,11 +117,14 @@ static int check_offsets64(const struct ArrowSchema *s, const struct ArrowArray 
 		return 0;
 	if (o == NULL)
 		return err_set(err, ERR_PARSE, "column \"%s\": no offsets", name_of(s));
-	for (i = a->offset; i < end; i++)
-		if (o[i] < 0 || o[i + 1] < o[i])
+	for (i = a->offset; i < end; i++) {
+		int64_t from = wide ? o[i] : narrow[i], to = wide ? o[i + 1] : narrow[i + 1];
+
+		if (from < 0 || to < from)
 			return err_set(err, ERR_PARSE,
 			    "column \"%s\": offset %" PRId64 " falls or is negative", name_of(s),
 			    i);
+	}
 	return 0;
 }
 
@@ -177,10 +165,10 @@ static int check_body(const struct ArrowSchema *s, const struct ArrowArray *a,
 		return 0;
 	case LAYOUT_VAR32:
 	case LAYOUT_LIST32:
-		return check_offsets32(s, a, err);
+		return check_offsets(s, a, false, err);
 	case LAYOUT_VAR64:
 	case LAYOUT_LIST64:
-		return check_offsets64(s, a, err);
+		return check_offsets(s, a, true, err);
 	default:
 		return 0;
 	}
@@ -207,7 +195,7 @@ static int64_t child_rows(const struct ArrowArray *a, const struct shape *shape)
 static int check_deep(
     const struct ArrowSchema *s, const struct ArrowArray *a, unsigned depth, struct err *err)
 {
-	struct shape shape = shape_of(s->dictionary != NULL ? s->format : s->format);
+	struct shape shape = shape_of(s->format);
 	int64_t i, need;
 	int rc = check_head(s, a, &shape, err);
 

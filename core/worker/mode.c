@@ -5,6 +5,7 @@
 #include "core/worker/compile.h"
 #include "core/worker/describe.h"
 #include "core/worker/sandbox.h"
+#include "core/worker/system.h"
 
 #include <sluice/plugin.h>
 
@@ -16,17 +17,6 @@
 static int print(const struct str *out)
 {
 	return io_write_all(STDOUT_FILENO, str_peek(out), out->len, NULL) == 0 ? 0 : 70;
-}
-
-static void write_error(struct str *out, const char *text)
-{
-	struct jw w;
-
-	str_reset(out);
-	jw_init(&w, out);
-	jw_object(&w);
-	jw_kstr(&w, "error", text);
-	jw_end_object(&w);
 }
 
 /* The throw-away child: whatever the plugin's constructors do, they do it in the tightest profile.
@@ -42,7 +32,7 @@ static int describe_one(const char *path)
 	if (rc == 0)
 		rc = describe_file(path, &out, &err);
 	if (rc != 0)
-		write_error(&out, err.text);
+		system_error(&out, err.text);
 	rc = print(&out);
 	str_done(&out);
 	return rc;
@@ -84,7 +74,7 @@ int mode_describe(const struct mode_options *o)
 	rc = describe_all(dirs, NULL, &out, &changed, &err);
 	json_free(dirs);
 	if (rc != 0)
-		write_error(&out, err.text);
+		system_error(&out, err.text);
 	str_addc(&out, '\n');
 	rc = print(&out);
 	str_done(&out);

@@ -4,7 +4,7 @@
 #include "core/worker/compile.h"
 #include "core/worker/describe.h"
 
-static void answer_error(struct str *out, const char *text)
+void system_error(struct str *out, const char *text)
 {
 	struct jw w;
 
@@ -38,9 +38,9 @@ void system_run(const struct json *job, struct str *out)
 		if (!str_eq(kinds[i].kind, kind))
 			continue;
 		if (kinds[i].fn(job, out, &err) != 0 || out->failed)
-			answer_error(out, out->failed ? "the answer is over 16 MiB" : err.text);
+			system_error(out, out->failed ? "the answer is over 16 MiB" : err.text);
 		return;
 	}
 	err_set(&err, ERR_UNSUPPORTED, "this worker knows no job of kind \"%.40s\"", kind);
-	answer_error(out, err.text);
+	system_error(out, err.text);
 }

@@ -8,5 +8,7 @@
 
 /* Always answers: {"error": text} where the job itself is wrong. */
 void system_run(const struct json *job, struct str *out);
+/* Puts {"error": text} in the place of what out holds. */
+void system_error(struct str *out, const char *text);
 
 #endif
