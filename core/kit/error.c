@@ -74,6 +74,23 @@ slu_rc slu_rc_from_errno(int errno_value)
 	}
 }
 
+slu_rc slu_rc_from_exit(int code)
+{
+	switch (code) { /* by sysexits.h */
+	case 0:
+		return SLU_OK;
+	case 64:
+	case 78:
+		return SLU_E_CONFIG;
+	case 65:
+		return SLU_E_DATA;
+	case 77:
+		return SLU_E_AUTH;
+	default:
+		return SLU_E_TRANSIENT;
+	}
+}
+
 slu_rc slu_fail_errno(slu_err *err, int errno_value, const char *code, const char *fmt, ...)
 {
 	slu_rc rc = slu_rc_from_errno(errno_value);

@@ -335,19 +335,7 @@ static slu_rc class_of(const struct command *c, int code)
 	for (i = 0; name && i < N_CLASSES; i++)
 		if (strcmp(classes[i].name, name) == 0)
 			return classes[i].rc;
-	switch (code) {
-	case 0:
-		return SLU_OK;
-	case 64:
-	case 78:
-		return SLU_E_CONFIG;
-	case 65:
-		return SLU_E_DATA;
-	case 77:
-		return SLU_E_AUTH;
-	default:
-		return SLU_E_TRANSIENT;
-	}
+	return slu_rc_from_exit(code);
 }
 
 static slu_rc judge(struct command *c, const siginfo_t *si, slu_err *err)

@@ -89,22 +89,6 @@ static const struct {
     {"BOOT_FAIL", SLU_E_TRANSIENT}, {"PREEMPTED", SLU_E_TRANSIENT},
     {"OUT_OF_MEMORY", SLU_E_CONFIG}};
 
-/* As the exec plugin reads them. */
-static slu_rc class_of_exit(int code)
-{
-	switch (code) {
-	case 64:
-	case 78:
-		return SLU_E_CONFIG;
-	case 65:
-		return SLU_E_DATA;
-	case 77:
-		return SLU_E_AUTH;
-	default:
-		return SLU_E_TRANSIENT;
-	}
-}
-
 static void log_tail(const struct task *t, const char *handle)
 {
 	const slu_host *host = t->order.host;
@@ -144,7 +128,7 @@ static slu_rc ended(
 	if (rc == SLU_OK)
 		return SLU_OK;
 	if (strcmp(state, "FAILED") == 0 && code != 0)
-		rc = class_of_exit(code);
+		rc = slu_rc_from_exit(code);
 	(void)slu_fail(err, rc, "SLURM.JOB", "job %s of the cluster ended %s (%s), exit code %d",
 	    handle, state, reason, code);
 	return rc;

@@ -20,6 +20,9 @@ slu_rc slu_fail_field(slu_err *err, slu_rc rc, const char *code, const char *fie
 slu_rc slu_fail_errno(slu_err *err, int errno_value, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 slu_rc slu_rc_from_errno(int errno_value);
+/* Class by the exit code of a command: 0 ok, 64 and 78 config, 65 data, 77 auth, others transient.
+ */
+slu_rc slu_rc_from_exit(int code);
 /* "fmt: " before the message that is there; returns err->rc (SLU_E_INTERNAL without err). */
 slu_rc slu_fail_prefix(slu_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void slu_logf(const slu_host *host, slu_run *run, int32_t level, const char *code, const char *fmt,
