@@ -24,21 +24,26 @@ static int mark_state(const char *name, enum step_state *ret)
 	return ERR_USAGE;
 }
 
+int step_untell_child(struct tx *x, const struct step_rec *s, uint16_t i)
+{
+	struct step_rec child;
+	int rc = step_load(x, i, 0, &child);
+
+	if (rc != 0)
+		return rc;
+	parent_count(&x->plan->steps[s->step], s, &child, -1);
+	return step_put(x->v, &child);
+}
+
 /* What the step's old end meant to its children is taken back; the new end is told by flow_settle.
  */
 int step_untell(struct tx *x, const struct step_rec *s)
 {
 	const struct plan_step *p = &x->plan->steps[s->step];
-	struct step_rec child;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < p->n_children; i++) {
-		rc = step_load(x, p->children[i], 0, &child);
-		if (rc != 0)
-			return rc;
-		parent_count(p, s, &child, -1);
-		rc = step_put(x->v, &child);
-	}
+	for (size_t i = 0; rc == 0 && i < p->n_children; i++)
+		rc = step_untell_child(x, s, p->children[i]);
 	return rc;
 }
 

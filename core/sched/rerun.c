@@ -209,17 +209,11 @@ static int recount(struct tx *x, const struct choice *c, struct step_rec *s)
 static int untell_staying(struct tx *x, const struct choice *c, const struct step_rec *s)
 {
 	const struct plan_step *p = &x->plan->steps[s->step];
-	struct step_rec child;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < p->n_children; i++) {
-		if (in_set(c->steps, p->children[i]))
-			continue;
-		rc = step_load(x, p->children[i], 0, &child);
-		if (rc != 0)
-			return rc;
-		parent_count(p, s, &child, -1);
-		rc = step_put(x->v, &child);
+		if (!in_set(c->steps, p->children[i]))
+			rc = step_untell_child(x, s, p->children[i]);
 	}
 	return rc;
 }

@@ -120,6 +120,7 @@ void parent_count(
 /* ---- mark.c ---- */
 /* Before an ended step moves: its children forget how it ended. */
 int step_untell(struct tx *x, const struct step_rec *s);
+int step_untell_child(struct tx *x, const struct step_rec *s, uint16_t i); /* step i alone */
 
 /* ---- foreach.c ---- */
 /* An item of a group that has ended has another end: the group may have as well. *ret: it has. */
