@@ -5,7 +5,10 @@ blocked steps, a backfill.
 usage: system.py BUILD_DIR [--short] [NAME...]      names: chain fanout event rest ready blocked backfill
 Every figure is printed with its floor and the ratio; nothing here passes or fails.
 """
-import glob, http.client, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import glob, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../sys"))
+from unix_http import Unix
 
 BUILD = os.path.abspath(sys.argv[1])
 SHORT = "--short" in sys.argv
@@ -14,17 +17,6 @@ RAW = os.path.join(BUILD, "tests/bench/raw")
 SLUICED = os.path.join(BUILD, "core/daemon/sluiced")
 SLUICE = os.path.join(BUILD, "core/cli/sluice")
 ENV = dict(os.environ, SLUICE_BUILD_DIR=BUILD)
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=120)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(120)
-        self.sock.connect(self.path)
 
 
 class Daemon:
@@ -58,7 +50,7 @@ class Daemon:
 
     def call(self, method, path, body=None, headers=None):
         if self.conn is None:
-            self.conn = Unix(self.dir + "/state/sluice.sock")
+            self.conn = Unix(self.dir + "/state/sluice.sock", 120)
         text = None if body is None else json.dumps(body)
         self.conn.request(method, path, text, dict({"Content-Type": "application/json"}, **(headers or {})))
         reply = self.conn.getresponse()

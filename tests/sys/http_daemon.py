@@ -1,6 +1,8 @@
 """What http.sh runs: the daemon over its own sockets. Each check prints a line; the first that fails ends it."""
 import base64, hashlib, hmac, http.client, json, os, resource, select, shutil, signal, socket, subprocess, sys, tempfile, time
 
+from unix_http import Unix
+
 BUILD = os.environ["SLUICE_BUILD_DIR"]
 SLUICED = BUILD + "/core/daemon/sluiced"
 KEY = bytes(range(32))
@@ -25,17 +27,6 @@ def check(what, good, *more):
         print("FAILED:", what, *more)
         raise SystemExit(1)
     print("ok:", what)
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(self.path)
 
 
 class Daemon:

@@ -9,24 +9,14 @@ A request that was not answered (the daemon died, or 503) is sent again until it
 import http.client
 import json
 import random
-import socket
 import sys
 import threading
 import time
 
+from unix_http import Unix
+
 CONNECTIONS = 8
 PATIENCE_S = 120
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(self.path)
 
 
 class Storm:

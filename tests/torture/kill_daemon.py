@@ -11,7 +11,10 @@ what is checked of it is that no two attempts of a step overlap. Not covered: po
 usage: kill_daemon.py BUILD [--cycles N] [--seed N] [--pools] [--mutant NAME] [--self-test] [--keep]
 --mutant plants a bug (a build with --enable-fault-injection only) and expects to find it.
 """
-import argparse, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import argparse, http.client, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../sys"))
+from unix_http import Unix
 
 POOL_POINTS = [f"{name}-{side}-commit" for name in ("LOST", "UNLEASE") for side in ("before", "after")]
 POINTS = [f"{name}-{side}-commit" for name in
@@ -31,17 +34,6 @@ DAGS = {"fast": ("sleep 0", "sleep 0.01", "sleep 0"), "slow": ("sleep 0.3", "sle
         "flaky": ("sleep 0", 'test "$SLUICE_ATTEMPT" != 1 || exit 1', "sleep 0"), "doomed": ("sleep 5", "sleep 5", "sleep 5")}
 LINES = 6
 EVENTS_A_CYCLE = 6
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def ask(path, method, target, body=None, headers=None, timeout=5):

@@ -400,6 +400,17 @@ void rig_cancel(struct rig *g, uint64_t run)
 	cr_assert_eq(rig_op(g, &op), 0, "%s", g->r.err.text);
 }
 
+int rig_rerun(struct rig *g, uint64_t run, const char *step)
+{
+	const char *names[1] = {step};
+	struct op op = {.kind = OP_RERUN};
+
+	op.u.rerun.run = run;
+	op.u.rerun.steps = names;
+	op.u.rerun.n_steps = step != NULL;
+	return rig_op(g, &op);
+}
+
 enum run_state rig_run_state(struct rig *g, uint64_t run)
 {
 	struct run_rec r;

@@ -55,6 +55,7 @@ void rig_answer_at(struct rig *g, size_t job, int code, const char *report);
 void rig_drain(struct rig *g);
 void rig_due(struct rig *g, wall_us now); /* moves the clock and applies what is due */
 void rig_cancel(struct rig *g, uint64_t run);
+int rig_rerun(struct rig *g, uint64_t run, const char *step); /* NULL: what failed, else all */
 
 enum run_state rig_run_state(struct rig *g, uint64_t run);
 enum step_state rig_state(struct rig *g, uint64_t run, const char *step);

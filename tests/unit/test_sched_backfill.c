@@ -263,7 +263,6 @@ Test(sched_backfill, pause_resume_cancel)
 
 Test(sched_backfill, a_persons_rerun_judges_it_again)
 {
-	struct op op = {.kind = OP_RERUN};
 	struct rig g;
 
 	rig_init(&g, 9);
@@ -273,8 +272,7 @@ Test(sched_backfill, a_persons_rerun_judges_it_again)
 	cr_assert_eq(get(&g, 1).state, BACKFILL_RUNNING, "one failure does not stop the others");
 	rig_ok(&g, 2, "a");
 	cr_assert_eq(get(&g, 1).state, BACKFILL_FAILED);
-	op.u.rerun.run = 1;
-	cr_assert_eq(rig_op(&g, &op), 0);
+	cr_assert_eq(rig_rerun(&g, 1, NULL), 0);
 	cr_assert_eq(get(&g, 1).open, 1);
 	rig_ok(&g, 1, "a");
 	cr_assert_eq(get(&g, 1).state, BACKFILL_SUCCEEDED);

@@ -14,17 +14,6 @@ static uint64_t begin(struct rig *g, const char *steps, uint32_t workers)
 	return rig_start(g, "d");
 }
 
-static void rerun(struct rig *g, uint64_t run, const char *step)
-{
-	const char *names[1] = {step};
-	struct op op = {.kind = OP_RERUN};
-
-	op.u.rerun.run = run;
-	op.u.rerun.steps = names;
-	op.u.rerun.n_steps = step != NULL;
-	cr_assert_eq(rig_op(g, &op), 0, "%s", g->r.err.text);
-}
-
 Test(sched_foreach, every_item_runs_and_the_group_ends_with_the_last)
 {
 	struct rig g;
@@ -178,7 +167,7 @@ Test(sched_foreach, a_rerun_takes_the_failed_items_only)
 	rig_fail(&g, run, "f[2]", "data");
 	rig_drain(&g);
 	cr_assert_eq(rig_run_state(&g, run), RUN_FAILED);
-	rerun(&g, run, NULL);
+	cr_assert_eq(rig_rerun(&g, run, NULL), 0);
 	cr_assert_eq(g.jobs.n, 1);
 	cr_assert_eq(rig_step(&g, run, "f[2]").generation, 1);
 	cr_assert_eq(rig_step(&g, run, "f[2]").attempt, 2);
@@ -187,10 +176,10 @@ Test(sched_foreach, a_rerun_takes_the_failed_items_only)
 	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
 	cr_assert_eq(rig_state(&g, run, "z"), STEP_SUCCEEDED);
 	/* all ended well: the whole group again, and one item by name */
-	rerun(&g, run, "f");
+	cr_assert_eq(rig_rerun(&g, run, "f"), 0);
 	cr_assert_eq(g.jobs.n, 3);
 	rig_drain(&g);
-	rerun(&g, run, "f[3]");
+	cr_assert_eq(rig_rerun(&g, run, "f[3]"), 0);
 	cr_assert_eq(g.jobs.n, 1);
 	rig_drain(&g);
 	cr_assert_eq(rig_run_state(&g, run), RUN_SUCCEEDED);
@@ -207,7 +196,7 @@ Test(sched_foreach, when_its_list_changes_items_come_and_go)
 	    &g, run, "l", OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"list\":[\"x\",\"y\"]}}");
 	rig_fail(&g, run, "f[x]", "data");
 	rig_drain(&g);
-	rerun(&g, run, "l");
+	cr_assert_eq(rig_rerun(&g, run, "l"), 0);
 	rig_answer(
 	    &g, run, "l", OUTCOME_OK, "{\"class\":\"ok\",\"outputs\":{\"list\":[\"y\",\"z\"]}}");
 	cr_assert_eq(g.jobs.n, 2);

@@ -13,17 +13,6 @@ static uint64_t begin(struct rig *g, const char *steps)
 	return rig_start(g, "d");
 }
 
-static int rerun(struct rig *g, uint64_t run, const char *step)
-{
-	const char *names[1] = {step};
-	struct op op = {.kind = OP_RERUN};
-
-	op.u.rerun.run = run;
-	op.u.rerun.steps = names;
-	op.u.rerun.n_steps = step != NULL;
-	return rig_op(g, &op);
-}
-
 Test(sched_match, an_item_begins_when_its_partner_has_succeeded)
 {
 	struct rig g;
@@ -56,7 +45,7 @@ Test(sched_match, a_failed_partner_fails_that_item_only_and_a_rerun_takes_both)
 	cr_assert_eq(rig_step(&g, run, "c").class_, CLASS_DATA);
 	cr_assert_eq(rig_state(&g, run, "z"), STEP_UPSTREAM_FAILED);
 	cr_assert_eq(rig_run_state(&g, run), RUN_FAILED);
-	cr_assert_eq(rerun(&g, run, NULL), 0);
+	cr_assert_eq(rig_rerun(&g, run, NULL), 0);
 	cr_assert_eq(g.jobs.n, 1, "p[2] alone");
 	rig_ok(&g, run, "p[2]");
 	cr_assert_eq(g.jobs.n, 1, "c[2] alone");
@@ -65,7 +54,7 @@ Test(sched_match, a_failed_partner_fails_that_item_only_and_a_rerun_takes_both)
 	cr_assert_eq(rig_step(&g, run, "c[1]").generation, 0);
 	cr_assert_eq(rig_step(&g, run, "c[2]").generation, 1);
 	/* by name: the item and its partner behind it */
-	cr_assert_eq(rerun(&g, run, "p[3]"), 0);
+	cr_assert_eq(rig_rerun(&g, run, "p[3]"), 0);
 	rig_drain(&g);
 	cr_assert_eq(rig_step(&g, run, "c[3]").generation, 1);
 	cr_assert_eq(rig_step(&g, run, "c[1]").generation, 0);

@@ -204,7 +204,6 @@ static void range_is(struct rig *g, uint64_t run, const char *want)
 
 Test(sched_outcome, a_rerun_keeps_its_range_and_moves_no_cursor)
 {
-	struct op again = {.kind = OP_RERUN};
 	struct rig g;
 	uint64_t first = begin(&g, "a"), second;
 	struct slice doc;
@@ -218,15 +217,13 @@ Test(sched_outcome, a_rerun_keeps_its_range_and_moves_no_cursor)
 	second = rig_start(&g, "d");
 	/* one that failed has read nothing: its rerun reads on */
 	rig_fail(&g, second, "a", "config");
-	again.u.rerun.run = second;
-	cr_assert_eq(rig_op(&g, &again), 0, "%s", g.r.err.text);
+	cr_assert_eq(rig_rerun(&g, second, NULL), 0, "%s", g.r.err.text);
 	answer_cursor(&g, second, "two", 6);
 	cursor_is(&g, "two", second);
 	range_is(&g, second,
 	    "{\"from\":{\"json\":\"one\",\"complete_us\":5},"
 	    "\"upto\":{\"json\":\"two\",\"complete_us\":6}}");
-	again.u.rerun.run = first;
-	cr_assert_eq(rig_op(&g, &again), 0, "%s", g.r.err.text);
+	cr_assert_eq(rig_rerun(&g, first, NULL), 0, "%s", g.r.err.text);
 	answer_cursor(&g, first, "far", 9);
 	cursor_is(&g, "two", second);
 	range_is(&g, first, "{\"upto\":{\"json\":\"one\",\"complete_us\":5}}");

@@ -246,7 +246,6 @@ Test(sched_queue_timeout, ends_what_waits_too_long)
 
 Test(sched_queue_timeout, holds_for_a_rerun_too)
 {
-	struct op op = {.kind = OP_RERUN};
 	struct rig g;
 
 	rig_init(&g, 9);
@@ -254,8 +253,7 @@ Test(sched_queue_timeout, holds_for_a_rerun_too)
 	rig_start(&g, "d");
 	rig_drain(&g);
 	rig_start(&g, "d");
-	op.u.rerun.run = 1;
-	cr_assert_eq(rig_op(&g, &op), 0);
+	cr_assert_eq(rig_rerun(&g, 1, NULL), 0);
 	cr_assert_eq(rig_run_state(&g, 1), RUN_QUEUED);
 	rig_due(&g, RIG_T0 + 5000 * US_PER_MS);
 	cr_assert_eq(rig_run_state(&g, 1), RUN_CANCELLED);

@@ -184,9 +184,7 @@ Test(sched_start, only_takes_what_is_left_out_as_met)
 	cr_assert_eq(rig_state(&g, 1, "e"), STEP_SKIPPED);
 	cr_assert_eq(rig_run_state(&g, 1), RUN_SUCCEEDED);
 	/* a rerun leaves them out too */
-	op = (struct op){.kind = OP_RERUN};
-	op.u.rerun.run = 1;
-	cr_assert_eq(rig_op(&g, &op), 0);
+	cr_assert_eq(rig_rerun(&g, 1, NULL), 0);
 	rig_drain(&g);
 	cr_assert_eq(rig_state(&g, 1, "a"), STEP_SKIPPED);
 	cr_assert_eq(rig_step(&g, 1, "b").generation, 1);

@@ -5,6 +5,7 @@
 
 #include "tests/unit/leak.h"
 #include "tests/unit/time_oracle.h"
+#include "tests/unit/time_rig.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -15,15 +16,6 @@
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define MINUTE_US (60 * US_PER_S)
 
-static const struct tz *zone_of(const char *name)
-{
-	const struct tz *zone = NULL;
-	struct err e = {0};
-
-	cr_assert_eq(tz_load(name, &zone, &e), 0, "%s", e.text);
-	return zone;
-}
-
 static struct cron cron_of(const char *text)
 {
 	struct cron c;
@@ -31,14 +23,6 @@ static struct cron cron_of(const char *text)
 
 	cr_assert_eq(cron_parse(text, &c, &e), 0, "%s: %s", text, e.text);
 	return c;
-}
-
-static wall_us at(const char *text)
-{
-	wall_us t;
-
-	cr_assert_eq(clock_parse(text, &t), 0, "%s", text);
-	return t;
 }
 
 Test(time_cron, gives_the_instants_of_the_manual)

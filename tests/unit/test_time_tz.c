@@ -2,6 +2,7 @@
 #include "core/time/tz.h"
 
 #include "tests/unit/leak.h"
+#include "tests/unit/time_rig.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -9,23 +10,6 @@
 #include <time.h>
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
-
-static const struct tz *zone_of(const char *name)
-{
-	const struct tz *zone = NULL;
-	struct err e = {0};
-
-	cr_assert_eq(tz_load(name, &zone, &e), 0, "%s", e.text);
-	return zone;
-}
-
-static wall_us at(const char *text)
-{
-	wall_us t;
-
-	cr_assert_eq(clock_parse(text, &t), 0, "%s", text);
-	return t;
-}
 
 static void same_as_libc(const struct tz *zone, int64_t s)
 {

@@ -3,6 +3,7 @@ check_PROGRAMS += tests/unit/test_time
 TESTS += tests/unit/test_time
 tests_unit_test_time_SOURCES = \
 	tests/unit/time_oracle.c tests/unit/time_oracle.h \
+	tests/unit/time_rig.c tests/unit/time_rig.h \
 	tests/unit/test_time_calendar.c \
 	tests/unit/test_time_cron.c \
 	tests/unit/test_time_cron_parse.c \
