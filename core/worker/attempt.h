@@ -1,6 +1,6 @@
 /* attempt.h: one try of a step inside this process, and what plugins see of it (struct slu_run).
  *
- * Threads: the lanes (extract lane, main lane) run plugin code; the control thread cancels and
+ * Threads: the lanes (extract lane, main lane) run plugin code; the first thread cancels and
  * sends progress. What several touch is guarded by `lock`, or atomic. The list of live instances is
  * guarded by `live_lock`, which is held while `cancel` slots are called, so that an instance is
  * never closed under a cancel. */
@@ -49,7 +49,7 @@ struct attempt {
 	pthread_mutex_t lock;
 	atomic_bool cancelled, stopped; /* stopped: the load has failed, the extract is to end */
 	int cancel_fd;			/* eventfd, readable once cancelled */
-	int kick_fd;	 /* borrowed eventfd of the control thread, or -1: progress is there */
+	int kick_fd;	 /* borrowed eventfd of the watching thread, or -1: progress is there */
 	slu_err failure; /* first failure, by fail() or by a slot that returned it */
 	bool failed;
 	bool
@@ -94,7 +94,7 @@ struct slu_run {
 struct attempt *attempt_new(struct job *job, int kick_fd);
 void attempt_free(struct attempt *at);
 
-void attempt_cancel(struct attempt *at);       /* control thread */
+void attempt_cancel(struct attempt *at);       /* first thread */
 void attempt_stop_reading(struct attempt *at); /* the load has failed */
 bool attempt_cancelled(const struct attempt *at);
 /* Notes a failure; the first one wins. rc SLU_OK becomes internal. e may be NULL. */

@@ -54,8 +54,9 @@ void lane_start(struct lane *l, void (*fn)(void *arg), void *arg)
 	pthread_mutex_lock(&l->lock);
 	l->arg = arg;
 	l->fn = fn;
-	pthread_cond_broadcast(&l->change);
 	pthread_mutex_unlock(&l->lock);
+	/* Afterwards: who wakes with the lock still held sleeps again at once. */
+	pthread_cond_broadcast(&l->change);
 }
 
 void lane_wait(struct lane *l)

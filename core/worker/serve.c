@@ -1,9 +1,14 @@
-/* serve.c: the control thread: frames from the pool, progress and the report back to it. Plugin
- * code runs on lanes only.
+/* serve.c: frames from the pool, progress and the report back to it. Plugin code runs on lanes
+ * only.
  *
  * One attempt: JOB arrives with the log pipe -> descriptors 1 and 2 -> the main lane runs it ->
  * descendants are killed and reaped -> the log pipe is closed here -> OUT. Only then is the worker
- * free for the next JOB. */
+ * free for the next JOB.
+ *
+ * The first JOB comes to the first thread, which enters the sandbox and makes the lanes in it. From
+ * then on the main lane reads the socket itself, so that a short attempt wakes no second thread,
+ * and the first thread watches: progress at once, KILL and TERM once an attempt has lasted a tick
+ * or two. */
 #include "core/worker/serve.h"
 
 #include "core/base/clock.h"
@@ -23,24 +28,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define PROGRESS_EVERY_US (100 * US_PER_MS)
 #define SYSTEM_REPORT_MAX FRAME_PAYLOAD_MAX
+#define TICK_US (10 * US_PER_MS)
+#define PAYLOAD_KEPT_BYTES (64u << 10)
 
 struct serve {
-	int sock, done_fd, kick_fd, own_err;
+	int sock, done_fd, kick_fd, tick_fd, own_err;
 	struct lane *main_lane, *reader;
 	struct job *job;
-	struct attempt *at;  /* runs now, or NULL */
-	struct frame head;   /* of its JOB: names it in every answer */
-	mono_us progress_at; /* when the last one went */
-	bool progress_due, sandboxed, ends;
+	struct str payload; /* of the frame being read; kept, a large one is not */
+	struct frame head;  /* of the JOB: names it in every answer */
+	bool sandboxed;
 	bool process; /* this process is a worker and nothing else */
+	atomic_bool ends;
+	int lane_rc; /* how reading ended on the main lane; done_fd says that it has */
+	struct err lane_err;
+
+	/* Between the main lane and the first thread. Whoever reads the socket without `watching`
+	 * is the lane; with it the first thread, until the lane takes it back at the end of the
+	 * attempt. */
+	pthread_mutex_t lock;
+	struct attempt *at;  /* runs now, or NULL */
+	uint64_t served;     /* attempts begun */
+	uint64_t seen;	     /* `served` at the last tick */
+	bool watching;	     /* `at` lasts: the first thread reads the socket */
+	bool ticking;	     /* tick_fd is armed */
+	mono_us progress_at; /* when the last one went */
+	bool progress_due;
 };
 
 static int terminate_fd = -1;
@@ -92,11 +115,12 @@ static int answer(
 
 	head.type = type;
 	head.code = code;
-	head.flags = s->ends || plugin_is_stale() ? FRAME_LAST : 0;
+	head.flags = atomic_load(&s->ends) || plugin_is_stale() ? FRAME_LAST : 0;
 	head.time_us = clock_mono();
 	return send_now(s, &head, payload, err);
 }
 
+/* The lock is held, and something runs. */
 static void send_progress(struct serve *s)
 {
 	struct frame head = s->head;
@@ -121,21 +145,18 @@ static void point_output(int fd)
 	(void)dup2(fd, STDERR_FILENO);
 }
 
-/* ---- attempts ---- */
-
-static void run_on_lane(void *arg)
+/* Descriptors 1 and 2 are the log, and nothing else of this process is. */
+static void enter_log(int *fd)
 {
-	struct serve *s = arg;
-	uint64_t one = 1;
-
-	step_run(s->at, s->reader);
-	(void)!write(s->done_fd, &one, sizeof(one));
+	if (*fd >= 0)
+		point_output(*fd);
+	io_close(fd);
 }
+
+/* ---- attempts ---- */
 
 static void make_lanes(struct serve *s)
 {
-	if (s->main_lane != NULL)
-		return;
 	s->main_lane = lane_new("sluice-main");
 	s->reader = lane_new("sluice-extract");
 }
@@ -166,56 +187,99 @@ static int refuse(struct serve *s, const struct err *why, struct err *err)
 	return rc;
 }
 
-static int begin_attempt(struct serve *s, struct json *root, int log_fd, struct err *err)
+/* From here on the first thread may cancel it. */
+static void attempt_show(struct serve *s, struct attempt *at)
+{
+	static const struct itimerspec tick = {
+	    .it_value.tv_nsec = TICK_US * 1000, .it_interval.tv_nsec = TICK_US * 1000};
+
+	pthread_mutex_lock(&s->lock);
+	s->at = at;
+	s->served++;
+	s->progress_at = 0;
+	s->progress_due = false;
+	if (!s->ticking)
+		s->ticking = timerfd_settime(s->tick_fd, 0, &tick, NULL) == 0;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static struct attempt *attempt_hide(struct serve *s)
+{
+	struct attempt *at;
+
+	pthread_mutex_lock(&s->lock);
+	at = s->at;
+	s->at = NULL;
+	s->watching = false;
+	pthread_mutex_unlock(&s->lock);
+	return at;
+}
+
+static int run_attempt(struct serve *s, struct err *err)
+{
+	struct attempt *at = s->at;
+	struct str report;
+	uint32_t code;
+	int rc;
+
+	step_run(at, s->reader);
+	at = attempt_hide(s);
+	rc = descend_kill(err);
+	if (rc != 0 && s->process)
+		_exit(1); /* no report: our exit lets the pool kill what is left */
+	str_init(&report, FRAME_REPORT_MAX * 2);
+	attempt_report(at, &report);
+	code = attempt_outcome(at);
+	attempt_free(at);
+	point_output(s->own_err);
+	if (rc == 0)
+		rc = answer(s, answer_type(s), code, &report, err);
+	str_done(&report);
+	job_free(s->job);
+	s->job = NULL;
+	return rc;
+}
+
+static int turn(struct serve *s, struct err *err);
+
+/* On the main lane, from the first attempt to the worker's end. */
+static void serve_on_lane(void *arg)
+{
+	struct serve *s = arg;
+	uint64_t one = 1;
+	int rc = run_attempt(s, &s->lane_err);
+
+	while (rc == 0 && !atomic_load(&s->ends))
+		rc = turn(s, &s->lane_err);
+	s->lane_rc = rc;
+	(void)!write(s->done_fd, &one, sizeof(one));
+}
+
+static int begin_attempt(struct serve *s, struct json *root, int *log_fd, struct err *err)
 {
 	struct err why;
 
-	if (log_fd >= 0)
-		point_output(log_fd);
+	enter_log(log_fd);
 	if (job_new(root, &s->job, &why) != 0 || enter_sandbox(s, &why) != 0) {
 		job_free(s->job);
 		s->job = NULL;
 		point_output(s->own_err);
 		return refuse(s, &why, err);
 	}
+	attempt_show(s, attempt_new(s->job, s->kick_fd));
+	if (s->main_lane != NULL)
+		return run_attempt(s, err);
 	make_lanes(s);
-	s->at = attempt_new(s->job, s->kick_fd);
-	s->progress_at = 0;
-	s->progress_due = false;
-	lane_start(s->main_lane, run_on_lane, s);
+	lane_start(s->main_lane, serve_on_lane, s);
 	return 0;
 }
 
-static int end_attempt(struct serve *s, struct err *err)
-{
-	struct str report;
-	uint32_t code;
-	int rc;
-
-	lane_wait(s->main_lane);
-	rc = descend_kill(err);
-	if (rc != 0)
-		return rc; /* no report: our exit lets the pool kill what is left */
-	str_init(&report, FRAME_REPORT_MAX * 2);
-	attempt_report(s->at, &report);
-	code = attempt_outcome(s->at);
-	attempt_free(s->at);
-	job_free(s->job);
-	s->at = NULL;
-	s->job = NULL;
-	point_output(s->own_err);
-	rc = answer(s, answer_type(s), code, &report, err);
-	str_done(&report);
-	return rc;
-}
-
-static int run_system(struct serve *s, const struct json *root, int log_fd, struct err *err)
+static int run_system(struct serve *s, const struct json *root, int *log_fd, struct err *err)
 {
 	struct str out;
 	int rc;
 
-	if (log_fd >= 0)
-		point_output(log_fd);
+	enter_log(log_fd);
 	if (s->process && !s->sandboxed) {
 		s->sandboxed = true;
 		rc = sandbox_enter_needs(SLU_N_FILES | SLU_N_EXEC | SLU_N_DLOPEN, err);
@@ -234,20 +298,17 @@ static int run_system(struct serve *s, const struct json *root, int log_fd, stru
 
 /* ---- frames ---- */
 
-static int on_job(
-    struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
+static int on_job(struct serve *s, const struct frame *head, int *log_fd, struct err *err)
 {
 	struct json *root = NULL;
 	struct err why;
 	int rc;
 
-	if (s->at != NULL)
-		return err_set(err, ERR_PARSE, "the pool sent a job while one runs");
 	s->head = *head;
 	s->head.flags = 0;
-	rc = json_parse(str_peek(payload), payload->len, FRAME_PAYLOAD_MAX, &root, &why);
-	if (payload->s != NULL)
-		hash_wipe(payload->s, payload->len); /* it held secrets */
+	rc = json_parse(str_peek(&s->payload), s->payload.len, FRAME_PAYLOAD_MAX, &root, &why);
+	if (s->payload.s != NULL)
+		hash_wipe(s->payload.s, s->payload.len); /* it held secrets */
 	if (rc != 0)
 		return refuse(s, &why, err);
 	if (str_eq(json_get_str(root, "kind", "attempt"), "attempt"))
@@ -257,47 +318,44 @@ static int on_job(
 	return rc;
 }
 
-static int dispatch(
-    struct serve *s, const struct frame *head, struct str *payload, int log_fd, struct err *err)
+/* KILL names what has ended by now, and a newer pool may say more. */
+static bool is_job(const struct frame *head)
 {
-	switch (head->type) {
-	case FRAME_JOB:
-	case FRAME_SYSTEM:
-		return on_job(s, head, payload, log_fd, err);
-	case FRAME_KILL:
-		if (s->at != NULL && head->token == s->head.token)
-			attempt_cancel(s->at);
-		return 0;
-	default:
-		return 0; /* a newer pool may say more */
-	}
+	return head->type == FRAME_JOB || head->type == FRAME_SYSTEM;
 }
 
 static int on_readable(struct serve *s, struct err *err)
 {
 	struct frame head;
-	struct str payload;
 	int fds[2] = {-1, -1}, n = 0, rc;
 
-	str_init(&payload, FRAME_PAYLOAD_MAX + 1);
-	rc = frame_recv(s->sock, &head, &payload, fds, 2, &n, err);
-	if (rc == 0)
-		rc = dispatch(s, &head, &payload, n > 0 ? fds[0] : -1, err);
+	str_reset(&s->payload);
+	rc = frame_recv(s->sock, &head, &s->payload, fds, 2, &n, err);
+	if (rc == 0 && is_job(&head))
+		rc = on_job(s, &head, &fds[0], err);
 	else if (rc == ERR_AGAIN)
 		rc = 0;
 	io_close(&fds[0]);
 	io_close(&fds[1]);
-	str_done(&payload);
+	if (s->payload.cap > PAYLOAD_KEPT_BYTES)
+		str_done(&s->payload);
 	return rc;
 }
 
-static void on_terminate(struct serve *s)
+/* Nothing runs: what the pool says is read, and done. */
+static int turn(struct serve *s, struct err *err)
 {
-	drain(terminate_fd);
-	s->ends = true;
-	if (s->at != NULL)
-		attempt_cancel(s->at);
+	struct pollfd p[2] = {
+	    {.fd = s->sock, .events = POLLIN}, {.fd = terminate_fd, .events = POLLIN}};
+
+	if (poll(p, 2, -1) < 0)
+		return errno == EINTR ? 0 : err_errno(err, ERR_IO, errno, "poll");
+	if (p[1].revents != 0)
+		atomic_store(&s->ends, true);
+	return p[0].revents != 0 ? on_readable(s, err) : 0;
 }
+
+/* ---- the first thread, once there is a main lane; the lock is held ---- */
 
 /* Milliseconds until progress may go, -1: nothing is due. */
 static int wait_ms(const struct serve *s)
@@ -310,30 +368,91 @@ static int wait_ms(const struct serve *s)
 	return left <= 0 ? 0 : (int)(left / US_PER_MS) + 1;
 }
 
-static int turn(struct serve *s, struct err *err)
+/* Ticks come while attempts do. One that has lasted from tick to tick is watched. */
+static void on_tick(struct serve *s)
 {
-	struct pollfd p[4] = {{.fd = s->sock, .events = POLLIN},
-	    {.fd = s->done_fd, .events = POLLIN}, {.fd = s->kick_fd, .events = POLLIN},
-	    {.fd = terminate_fd, .events = POLLIN}};
-	int rc = 0;
+	static const struct itimerspec off;
 
-	if (poll(p, 4, wait_ms(s)) < 0)
-		return errno == EINTR ? 0 : err_errno(err, ERR_IO, errno, "poll");
-	if (p[2].revents != 0) {
+	drain(s->tick_fd);
+	s->watching = s->at != NULL && s->seen == s->served;
+	if (s->watching || s->seen == s->served)
+		s->ticking = timerfd_settime(s->tick_fd, 0, &off, NULL) != 0;
+	s->seen = s->served;
+}
+
+/* A KILL for the attempt that runs, or the end of the pool. */
+static int watch_socket(struct serve *s, struct err *err)
+{
+	struct frame head;
+	struct str payload;
+	int rc;
+
+	str_init(&payload, FRAME_PAYLOAD_MAX + 1);
+	rc = frame_recv(s->sock, &head, &payload, NULL, 0, NULL, err);
+	str_done(&payload);
+	if (rc == ERR_AGAIN)
+		return 0;
+	if (rc == 0 && is_job(&head))
+		rc = err_set(err, ERR_PARSE, "the pool sent a job while one runs");
+	if (rc == 0 && head.type == FRAME_KILL && head.token == s->head.token)
+		attempt_cancel(s->at);
+	return rc;
+}
+
+/* The pool is gone: nothing may go on unowned. */
+static void abandon(struct serve *s)
+{
+	struct err err;
+
+	if (s->process)
+		_exit(descend_kill(&err) == 0 ? 0 : 1);
+	attempt_cancel(s->at);
+	s->watching = false;
+}
+
+static void watch_turn(struct serve *s, const struct pollfd *p)
+{
+	struct err err;
+
+	if (p[1].revents != 0) {
 		drain(s->kick_fd);
 		s->progress_due = true;
 	}
-	if (p[1].revents != 0) {
-		drain(s->done_fd);
-		rc = end_attempt(s, err);
-	}
-	if (rc == 0 && s->progress_due && s->at != NULL && wait_ms(s) == 0)
+	if (p[2].revents != 0)
+		on_tick(s);
+	if (s->at != NULL && s->progress_due && wait_ms(s) == 0)
 		send_progress(s);
-	if (p[3].revents != 0)
-		on_terminate(s);
-	if (rc == 0 && p[0].revents != 0)
-		rc = on_readable(s, err);
-	return rc;
+	if (s->watching && p[4].revents != 0 && !atomic_exchange(&s->ends, true))
+		attempt_cancel(s->at);
+	if (s->watching && p[3].revents != 0 && watch_socket(s, &err) != 0)
+		abandon(s);
+}
+
+/* Until the main lane has ended. */
+static int watch(struct serve *s, struct err *err)
+{
+	struct pollfd p[5] = {{.fd = s->done_fd, .events = POLLIN},
+	    {.fd = s->kick_fd, .events = POLLIN}, {.fd = s->tick_fd, .events = POLLIN},
+	    {.fd = s->sock, .events = POLLIN}, {.fd = terminate_fd, .events = POLLIN}};
+	int ms;
+
+	do {
+		pthread_mutex_lock(&s->lock);
+		p[3].fd = s->watching ? s->sock : -1;
+		p[4].fd = s->watching && !atomic_load(&s->ends) ? terminate_fd : -1;
+		ms = wait_ms(s);
+		pthread_mutex_unlock(&s->lock);
+		if (poll(p, 5, ms) < 0) {
+			p[0].revents = 0;
+			continue; /* a signal, whose handler has written to terminate_fd */
+		}
+		pthread_mutex_lock(&s->lock);
+		watch_turn(s, p);
+		pthread_mutex_unlock(&s->lock);
+	} while (p[0].revents == 0);
+	lane_wait(s->main_lane);
+	*err = s->lane_err;
+	return s->lane_rc;
 }
 
 static void end_lane(struct lane *l)
@@ -348,21 +467,16 @@ static void serve_done(struct serve *s)
 {
 	struct err err;
 
-	if (s->at != NULL) { /* the pool is gone: nothing may go on unowned */
-		if (s->process)
-			_exit(descend_kill(&err) == 0 ? 0 : 1);
-		attempt_cancel(s->at);
-		lane_wait(s->main_lane);
-		attempt_free(s->at);
-		job_free(s->job);
-	}
 	end_lane(s->reader);
 	end_lane(s->main_lane);
 	(void)!descend_kill(&err);
 	io_close(&s->done_fd);
 	io_close(&s->kick_fd);
+	io_close(&s->tick_fd);
 	io_close(&terminate_fd);
 	io_close(&s->own_err);
+	str_done(&s->payload);
+	pthread_mutex_destroy(&s->lock);
 }
 
 int serve(const struct serve_options *o, struct err *err)
@@ -372,12 +486,17 @@ int serve(const struct serve_options *o, struct err *err)
 
 	s.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s.tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	s.own_err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	terminate_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&s.lock, NULL);
+	str_init(&s.payload, FRAME_PAYLOAD_MAX + 1);
 	io_set_cloexec(s.sock, true);
 	io_set_nonblock(s.sock, true);
-	while (rc == 0 && !(s.ends && s.at == NULL))
+	while (rc == 0 && s.main_lane == NULL && !atomic_load(&s.ends))
 		rc = turn(&s, err);
+	if (rc == 0 && s.main_lane != NULL)
+		rc = watch(&s, err);
 	serve_done(&s);
 	return rc == ERR_CLOSED ? 0 : rc;
 }

@@ -111,6 +111,24 @@ static int receive(struct worker *w)
 	return frame_recv(w->sock, &w->head, &w->payload, NULL, 0, NULL, NULL);
 }
 
+/* The worker has read its job once its output goes to the job's log. */
+static void wait_begun(struct worker *w)
+{
+	char path[64], mine[64] = "", its[64];
+	mono_us until = clock_mono() + 20 * US_PER_S;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->log);
+	cr_assert_gt(readlink(path, mine, sizeof(mine) - 1), 0);
+	snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)w->pid);
+	do {
+		cr_assert_lt(clock_mono(), until, "the worker does not begin");
+		poll(NULL, 0, 1);
+		n = readlink(path, its, sizeof(its) - 1);
+		its[n > 0 ? n : 0] = '\0';
+	} while (strcmp(mine, its) != 0);
+}
+
 /* Waits for OUT; the report goes to the rig, the log too. */
 static void take_out(struct worker *w, struct rig *r)
 {
@@ -165,24 +183,72 @@ Test(worker_serve, runs_one_attempt_after_the_other_each_with_its_own_log)
 	LEAK_CHECK();
 }
 
+/* The first attempt and the later ones are read from the socket by different threads. */
 Test(worker_serve, kill_cancels_the_attempt_that_it_names_and_no_other)
 {
 	struct worker w;
 	struct rig r;
-	mono_us began;
+	uint64_t token;
 
 	init(&r, "wait", 2);
 	worker_start(&w);
-	send_job(&w, &r, 9);
-	send_kill(&w, 8);
-	send_kill(&w, 9);
-	began = clock_mono();
-	take_out(&w, &r);
-	cr_assert_str_eq(rig_class(&r), "cancelled");
-	cr_assert_eq(w.head.code, OUT_FAILED);
-	cr_assert_lt(clock_mono() - began, 2 * US_PER_S);
+	for (token = 9; token < 40; token += 10) {
+		send_job(&w, &r, token);
+		send_kill(&w, token - 1);
+		send_kill(&w, token);
+		take_out(&w, &r);
+		cr_assert_eq(w.head.token, token);
+		cr_assert_str_eq(rig_class(&r), "cancelled");
+		cr_assert_eq(w.head.code, OUT_FAILED);
+	}
 	worker_end(&w);
 	rig_done(&r);
+	LEAK_CHECK();
+}
+
+Test(worker_serve, term_cancels_what_runs_and_ends_behind_its_report)
+{
+	struct worker w;
+	struct rig r;
+	int status;
+
+	init(&r, "wait", 2);
+	worker_start(&w);
+	send_job(&w, &r, 1);
+	send_kill(&w, 1);
+	take_out(&w, &r); /* it handles signals by now */
+	cr_assert_eq(w.head.flags & FRAME_LAST, 0);
+	send_job(&w, &r, 2);
+	wait_begun(&w);
+	kill(w.pid, SIGTERM);
+	take_out(&w, &r);
+	cr_assert_eq(w.head.token, 2);
+	cr_assert_neq(w.head.flags & FRAME_LAST, 0);
+	cr_assert_eq(receive(&w), ERR_CLOSED);
+	status = worker_end(&w);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	rig_done(&r);
+	LEAK_CHECK();
+}
+
+Test(worker_serve, nothing_goes_on_when_the_pool_is_gone)
+{
+	struct worker w;
+	struct rig r;
+	int before;
+
+	for (before = 0; before < 2; before++) {
+		init(&r, "wait", 2);
+		worker_start(&w);
+		if (before > 0) {
+			send_job(&w, &r, 1);
+			send_kill(&w, 1);
+			take_out(&w, &r);
+		}
+		send_job(&w, &r, 2);
+		worker_end(&w); /* hangs up, then waits for its exit */
+		rig_done(&r);
+	}
 	LEAK_CHECK();
 }
 
