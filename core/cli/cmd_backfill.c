@@ -297,7 +297,7 @@ const struct command cmd_backfill = {
     .synopsis = "DAG --from KEY --to KEY [OPTIONS] | list | show|pause|resume|cancel ID",
     .summary = "Fill windows of a schedule that have passed, a few at a time",
     .help = "A window that succeeded is kept; one that failed or was cancelled runs its failed "
-	    "steps\nagain. A run that fails does not stop the others.\n"
+	    "steps\nagain, as the DAG is now. A run that fails does not stop the others.\n"
 	    "\nExamples:\n"
 	    "  sluice backfill shop_nightly --from 2026-01-01 --to 2026-12-31 --dry-run\n"
 	    "  sluice backfill shop_nightly --from 2026-01 --to 2026-03 --max-parallel 4\n"

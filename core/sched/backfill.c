@@ -218,8 +218,12 @@ static int take_over(struct tx *x, uint64_t to)
 static int rerun_steps(struct tx *x, struct op *op)
 {
 	const char *names[PLAN_MAX_STEPS];
-	int rc = op_rerun(x, op);
+	int rc;
 
+	op->u.rerun.failed = true;
+	op->u.rerun.steps = NULL;
+	op->u.rerun.n_steps = 0;
+	rc = op_rerun(x, op);
 	if (rc != 0 || x->r->rc == 0)
 		return rc;
 	memset(x->r, 0, sizeof(*x->r));
@@ -229,6 +233,21 @@ static int rerun_steps(struct tx *x, struct op *op)
 	op->u.rerun.steps = names;
 	op->u.rerun.n_steps = x->plan->n_steps;
 	return op_rerun(x, op);
+}
+
+/* Whoever fills again what failed has mostly mended the DAG's file: the run goes on with the latest
+ * plan, and with its own where its steps are not in that one any more. */
+static int rerun_latest(struct tx *x, struct op *op)
+{
+	int rc;
+
+	op->u.rerun.latest = true;
+	rc = rerun_steps(x, op);
+	if (rc != 0 || x->r->rc == 0)
+		return rc;
+	memset(x->r, 0, sizeof(*x->r));
+	op->u.rerun.latest = false;
+	return rerun_steps(x, op);
 }
 
 static int rerun(struct tx *x, struct fill *f, uint64_t run)
@@ -244,12 +263,11 @@ static int rerun(struct tx *x, struct fill *f, uint64_t run)
 	if (rc != 0)
 		return rc;
 	op.u.rerun.run = run;
-	op.u.rerun.failed = true;
 	op.u.rerun.downstream = downstream_name(f->b.downstream);
 	op.u.rerun.actor = f->b.actor;
 	x->backfilled++;
 	x->r = &own;
-	rc = rerun_steps(x, &op);
+	rc = rerun_latest(x, &op);
 	x->r = was;
 	if (rc == 0 && x->run_open && x->run.no == run) {
 		x->run.downstream = f->b.downstream;

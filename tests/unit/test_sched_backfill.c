@@ -205,6 +205,38 @@ Test(sched_backfill, what_is_there_already)
 	LEAK_CHECK();
 }
 
+static struct backfill_rec fail_then_fill(struct rig *g, const char *steps)
+{
+	rig_init(g, 9);
+	rig_dag(g, "d", "a;b:a", CRON_DAY("0 3 * * *"), NULL);
+	fill(g, "2025-11-01", "2025-11-01", 1);
+	rig_ok(g, 1, "a");
+	rig_fail(g, 1, "b", "data");
+	rig_dag(g, "d", steps, CRON_DAY("0 3 * * *"), NULL);
+	fill(g, "2025-11-01", "2025-11-01", 1);
+	rig_drain(g);
+	cr_assert_eq(rig_runs(g), 1);
+	cr_assert_eq(rig_run_state(g, 1), RUN_SUCCEEDED);
+	return get(g, 2);
+}
+
+Test(sched_backfill, what_failed_goes_on_with_the_mended_file)
+{
+	struct rig g;
+
+	cr_assert_eq(fail_then_fill(&g, "a;b:a;c:b").succeeded, 1);
+	cr_assert_eq(run_no(&g, 1).n_steps, 3);
+	cr_assert_eq(rig_step(&g, 1, "a").generation, 0, "what succeeded stays");
+	cr_assert_eq(rig_state(&g, 1, "c"), STEP_SUCCEEDED);
+	rig_done(&g);
+	/* a plan without one of its steps cannot take the run over: it keeps its own */
+	cr_assert_eq(fail_then_fill(&g, "x").succeeded, 1);
+	cr_assert_eq(run_no(&g, 1).n_steps, 2);
+	cr_assert_eq(rig_state(&g, 1, "b"), STEP_SUCCEEDED);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_backfill, cron_and_backfill_of_a_window_are_one_run)
 {
 	struct rig g;
