@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,20 +177,26 @@ static int unknown(
 {
 	const char **names;
 	const char *near;
-	int rc;
+	char all[200] = "";
+	size_t used = 0;
 
 	if (decl->n == 0)
 		return err_set(
 		    err, ERR_CONFIG, "%s \"%.80s\" is unknown: the DAG declares none", what, name);
 	names = mem_calloc(decl->n, sizeof(*names));
-	for (size_t i = 0; i < decl->n; i++)
+	for (size_t i = 0; i < decl->n; i++) {
 		names[i] = decl->v[i].name;
+		if (used < sizeof(all))
+			used += (size_t)snprintf(
+			    all + used, sizeof(all) - used, "%s%s", i > 0 ? ", " : "", names[i]);
+	}
 	near = str_nearest(name, names, decl->n);
-	rc = err_set(err, ERR_CONFIG, "%s \"%.80s\" is unknown: %s \"%s\"", what, name,
-	    near != NULL ? "did you mean" : "the first declared is",
-	    near != NULL ? near : names[0]);
 	mem_free(names);
-	return rc;
+	if (near != NULL)
+		return err_set(err, ERR_CONFIG, "%s \"%.80s\" is unknown; did you mean \"%s\"?",
+		    what, name, near);
+	return err_set(err, ERR_CONFIG, "%s \"%.80s\" is unknown; the DAG has %s%s", what, name,
+	    all, used < sizeof(all) ? "" : "\u2026");
 }
 
 int params_bind(const struct plan_params *decl, const struct json *given, const char *what,

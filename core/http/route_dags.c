@@ -39,7 +39,7 @@ void get_dag(struct http_req *q)
 		return;
 	int rc = find_dag(v, q->params[0], &rec);
 	if (rc == ERR_NOT_FOUND)
-		err_set(&err, rc, "no DAG is called \"%s\"", q->params[0]);
+		rc = find_no_dag(v, q->params[0], &err);
 	if (rc == 0)
 		rc = show_dag(v, rec.no, true, q->h->env.wall(), reply_begin(q->h));
 	route_view_end(q);
@@ -86,7 +86,7 @@ void get_next(struct http_req *q)
 		return;
 	int rc = find_dag(v, q->params[0], &rec);
 	if (rc == ERR_NOT_FOUND)
-		err_set(&err, rc, "no DAG is called \"%s\"", q->params[0]);
+		rc = find_no_dag(v, q->params[0], &err);
 	if (rc == 0)
 		rc = show_next(v, &rec, &n, q->h->env.wall(), reply_begin(q->h), &err);
 	route_view_end(q);

@@ -45,9 +45,7 @@ static int why_run_named(struct http_req *q, const struct view *v, const struct 
 	int rc = find_run(v, o->of, &run, err);
 
 	if (rc != 0)
-		return rc == ERR_NOT_FOUND
-			   ? err_set(err, rc, "no run and no DAG is called \"%s\"", o->of)
-			   : rc;
+		return rc;
 	if (open != NULL && o->step[n - 1] == ']') {
 		o->step[n - 1] = '\0';
 		*open = '\0';

@@ -5,6 +5,7 @@
  * trigger's zone), which is meant whole, or a time. Both bounds are inclusive; what has not come
  * yet is left out: its schedule will start it. */
 #include "core/sched/backfill.h"
+#include "core/sched/show.h"
 
 #include "core/time/calendar.h"
 
@@ -248,7 +249,7 @@ int backfill_prepare(const struct view *v, const struct op *op, wall_us now,
 		return rc;
 	rc = dag_get_named(v, op->u.backfill.dag, &ret->dag);
 	if (rc == ERR_NOT_FOUND || (rc == 0 && ret->dag.state == DAG_GONE))
-		return err_set(err, ERR_NOT_FOUND, "there is no DAG \"%.63s\"", op->u.backfill.dag);
+		return find_no_dag(v, op->u.backfill.dag, err);
 	if (rc == 0)
 		rc = dag_plan(v, &ret->dag, &ret->plan);
 	if (rc == ERR_NOT_FOUND)

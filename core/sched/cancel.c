@@ -179,8 +179,7 @@ int op_cancel(struct tx *x, const struct op *op)
 	if (!op->u.cancel.all) {
 		rc = dag_get_named(x->v, op->u.cancel.dag != NULL ? op->u.cancel.dag : "", &d);
 		if (rc == ERR_NOT_FOUND)
-			return refuse(x, ERR_NOT_FOUND, "there is no DAG \"%.63s\"",
-			    op->u.cancel.dag != NULL ? op->u.cancel.dag : "");
+			return refuse_dag(x, op->u.cancel.dag != NULL ? op->u.cancel.dag : "");
 		if (rc != 0)
 			return rc;
 	}

@@ -73,7 +73,7 @@ static int check_names(struct tx *x, const struct op *op, struct dag_rec *d)
 	int rc = dag_get_named(x->v, op->u.cursor_set.dag, d);
 
 	if (rc == ERR_NOT_FOUND)
-		return refuse(x, rc, "there is no DAG \"%.63s\"", op->u.cursor_set.dag);
+		return refuse_dag(x, op->u.cursor_set.dag);
 	if (rc == 0)
 		rc = dag_plan(x->v, d, &plan);
 	if (rc != 0)

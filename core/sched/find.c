@@ -8,11 +8,38 @@
 #include <string.h>
 
 #define PREFIX_MIN 6u
+#define NAMES_MAX 5000u	     /* names of DAGs that are compared with one that is not there */
 #define DATE_SCAN_MAX 20000u /* newest runs of a DAG that a look-up by date reads */
 
 int find_dag(const struct view *v, const char *name, struct dag_rec *ret)
 {
 	return dag_get_named(v, name, ret);
+}
+
+int find_no_dag(const struct view *v, const char *name, struct err *err)
+{
+	char best[PLAN_NAME_MAX] = "", one[PLAN_NAME_MAX];
+	struct view_walk w;
+	struct dag_rec d;
+
+	if (dag_get_named(v, name, &d) == 0)
+		return err_set(
+		    err, ERR_NOT_FOUND, "there is no DAG \"%s\" any more: its file is gone", name);
+	view_walk_init(&w, v, TABLE_DAG_NAME, NULL, 0, false);
+	for (unsigned i = 0; i < NAMES_MAX && view_walk_next(&w, NULL) == 0; i++) {
+		const char *two[] = {one, best};
+
+		if (w.key_n >= sizeof(one))
+			continue;
+		memcpy(one, w.key, w.key_n);
+		one[w.key_n] = 0;
+		if (str_nearest(name, two, best[0] != 0 ? 2 : 1) == one)
+			str_copy(best, sizeof(best), one);
+	}
+	if (best[0] != 0)
+		return err_set(err, ERR_NOT_FOUND,
+		    "there is no DAG \"%.63s\"; did you mean \"%s\"?", name, best);
+	return err_set(err, ERR_NOT_FOUND, "there is no DAG \"%.63s\"; see: sluice dags", name);
 }
 
 int find_dataset(const struct view *v, const char *name, struct dataset_rec *ret)
@@ -175,6 +202,27 @@ static bool is_dropped(const struct view *v, const char *name)
 	       run_is_tomb(v, id);
 }
 
+/* A DAG that has not run yet, or not for that key, is no unknown name. */
+static int no_run(const struct view *v, const char *name, struct err *err)
+{
+	size_t n = strcspn(name, "@");
+	char dag[PLAN_NAME_MAX] = "";
+	struct dag_rec d;
+
+	if (n < sizeof(dag))
+		memcpy(dag, name, n);
+	if (dag_get_named(v, dag, &d) != 0)
+		return err_set(err, ERR_NOT_FOUND,
+		    "no run is called \"%.100s\": give its id, DAG, DAG@KEY or at least %u "
+		    "characters of the id",
+		    name, PREFIX_MIN);
+	if (name[n] == 0)
+		return err_set(err, ERR_NOT_FOUND,
+		    "DAG %s has not run yet: `sluice run %s` starts it", dag, dag);
+	return err_set(err, ERR_NOT_FOUND,
+	    "DAG %s has no run for \"%.100s\": see `sluice runs --dag %s`", dag, name + n + 1, dag);
+}
+
 int find_run(const struct view *v, const char *name, uint64_t *ret_run, struct err *err)
 {
 	uint8_t id[HASH_ID_BYTES];
@@ -189,11 +237,7 @@ int find_run(const struct view *v, const char *name, uint64_t *ret_run, struct e
 	if (rc == ERR_NOT_FOUND && is_dropped(v, name))
 		return err_set(err, rc, "run %.30s was dropped by retention", name);
 	if (rc == ERR_NOT_FOUND)
-		return err_set(err, rc,
-		    "no run is called \"%.100s\": give its id, DAG, DAG@KEY or at least %u "
-		    "characters "
-		    "of the id",
-		    name, PREFIX_MIN);
+		return no_run(v, name, err);
 	if (rc == ERR_CONFLICT)
 		return rc;
 	return rc != 0 ? err_set(err, rc, "cannot look up run \"%.100s\"", name) : 0;

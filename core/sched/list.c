@@ -146,7 +146,7 @@ static int runs_index(const struct view *v, const struct list_query *q, enum tab
 		return 0;
 	rc = dag_get_named(v, q->dag, &d);
 	if (rc != 0)
-		return err_set(err, rc, "there is no DAG \"%.63s\"", q->dag);
+		return rc == ERR_NOT_FOUND ? find_no_dag(v, q->dag, err) : rc;
 	*ret_t = TABLE_RUN_DAG;
 	key_init(ret_prefix);
 	key_u32(ret_prefix, d.no);

@@ -50,7 +50,7 @@ int op_pause(struct tx *x, const struct op *op)
 		return pause_all(x, on);
 	rc = dag_get_named(x->v, op->u.pause.dag, &d);
 	if (rc == ERR_NOT_FOUND)
-		return refuse(x, ERR_NOT_FOUND, "there is no DAG \"%.63s\"", op->u.pause.dag);
+		return refuse_dag(x, op->u.pause.dag);
 	if (rc != 0 || d.paused == on)
 		return rc;
 	d.paused = on;

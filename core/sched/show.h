@@ -45,6 +45,8 @@ int find_run(
 int find_step(const struct view *v, uint64_t run, const char *name, struct step_ref *ret,
     struct err *err) CHECK_RESULT;
 int find_dag(const struct view *v, const char *name, struct dag_rec *ret) CHECK_RESULT;
+/* ERR_NOT_FOUND, and into err that there is no such DAG, with a name that is near. */
+int find_no_dag(const struct view *v, const char *name, struct err *err) CHECK_RESULT;
 int find_dataset(const struct view *v, const char *name, struct dataset_rec *ret) CHECK_RESULT;
 
 /* Lists write the elements of the array only; limit 1…1000; after is the opaque `next` of the page

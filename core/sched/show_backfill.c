@@ -2,10 +2,12 @@
 #include "core/sched/backfill.h"
 #include "core/sched/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RUNS_SHOWN 100u
 #define SCAN_MAX 20000u
+#define STEPS_MAX 64u /* of a run: looked at for the one that failed */
 #define PREVIEW_COUNTED 5000u
 #define PREVIEW_SHOWN 1000u
 
@@ -41,6 +43,35 @@ static void put_counts(const struct backfill_rec *b, struct jw *out)
 	jw_ki64(out, "taken", (int64_t)b->taken);
 }
 
+/* What the run says, or the first of its steps that failed. */
+static int put_reason(const struct view *v, const struct run_rec *r, struct jw *out)
+{
+	char text[sizeof(((struct step_rec *)0)->message) + PLAN_NAME_MAX + 4] = "";
+	const struct plan *plan;
+	struct view_walk w;
+	struct step_rec s;
+	struct slice value;
+	struct key k;
+	int rc = 0;
+
+	key_run(&k, r->no);
+	view_walk_init(&w, v, TABLE_STEP, k.b, k.n, false);
+	for (uint32_t i = 0; r->state == RUN_FAILED && r->message[0] == 0 && i < STEPS_MAX; i++) {
+		rc = view_walk_next(&w, &value);
+		if (rc == 0)
+			rc = step_decode(value, &s, NULL);
+		if (rc != 0)
+			break;
+		if (s.state != STEP_FAILED || v->plan(v->ctx, r->plan, &plan, NULL) != 0 ||
+		    s.step >= plan->n_steps)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", plan->steps[s.step].name, s.message);
+		break;
+	}
+	jw_kstr(out, "message", r->message[0] != 0 ? r->message : text);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 /* Runs of the backfill that are open, or (bad) that ended badly; oldest number first. */
 static int put_runs(const struct view *v, const struct backfill_rec *b, bool bad, struct jw *out)
 {
@@ -72,8 +103,10 @@ static int put_runs(const struct view *v, const struct backfill_rec *b, bool bad
 		jw_kstr(out, "key", r.key);
 		jw_kstr(out, "run", id);
 		jw_kstr(out, "state", run_state_name(r.state));
-		jw_kstr(out, "message", r.message);
+		rc = put_reason(v, &r, out);
 		jw_end_object(out);
+		if (rc != 0)
+			break;
 	}
 	jw_end_array(out);
 	return rc == ERR_NOT_FOUND ? 0 : rc;

@@ -111,7 +111,7 @@ static int prepare(struct tx *x, struct start *s)
 	int rc = dag_get_named(x->v, op->u.start.dag, &s->dag);
 
 	if (rc == ERR_NOT_FOUND || (rc == 0 && s->dag.state == DAG_GONE))
-		return refuse(x, ERR_NOT_FOUND, "there is no DAG \"%.63s\"", op->u.start.dag);
+		return refuse_dag(x, op->u.start.dag);
 	if (rc == 0)
 		rc = dag_plan(x->v, &s->dag, &s->plan);
 	if (rc != 0)

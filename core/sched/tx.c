@@ -2,6 +2,7 @@
 #include "core/sched/tx.h"
 
 #include "core/sched/codec.h"
+#include "core/sched/show.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,12 @@ int refuse(struct tx *x, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	x->r->rc = err_vset(&x->r->err, code, fmt, ap);
 	va_end(ap);
+	return 0;
+}
+
+int refuse_dag(struct tx *x, const char *name)
+{
+	x->r->rc = find_no_dag(x->v, name, &x->r->err);
 	return 0;
 }
 

@@ -61,6 +61,7 @@ void tx_init(struct tx *x, const struct view *v, struct sched_env *env, wall_us 
 int tx_done(struct tx *x, int rc); /* settles, starts runs, writes what is open; passes rc on */
 int must(int rc);		   /* ERR_NOT_FOUND of what must be there: ERR_CORRUPT */
 int refuse(struct tx *x, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int refuse_dag(struct tx *x, const char *name); /* there is no such DAG */
 struct effect *effect_add(struct tx *x, enum effect_kind kind, uint64_t id);
 void effect_step(struct tx *x, enum effect_kind kind, const struct step_rec *s);
 int next_no(struct tx *x, const char *meta, uint64_t *ret); /* counts up, from 1 */

@@ -177,6 +177,28 @@ static int add_backfill(struct why *w, const struct run_rec *r)
 	return 0;
 }
 
+/* A mended file is of no use to a run that keeps the plan it had. */
+static int add_changed(struct why *w, const struct run_rec *r, const char *id)
+{
+	const struct plan *newest;
+	struct dag_rec d;
+	int rc = dag_get(w->v, r->dag_no, &d);
+
+	if (rc == ERR_NOT_FOUND || (rc == 0 && d.state == DAG_GONE))
+		return 0;
+	if (rc == 0)
+		rc = dag_plan(w->v, &d, &newest);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	if (memcmp(newest->sha, r->plan, sizeof(r->plan)) != 0)
+		why_add(w, "plan", r->dag,
+		    "DAG %s has changed since: `sluice rerun %s --plan latest` goes on with what "
+		    "it "
+		    "is now",
+		    r->dag, id);
+	return 0;
+}
+
 static int why_whole_run(struct why *w, const struct run_rec *r, const struct plan *plan)
 {
 	char at[CLOCK_TEXT_MAX], id[HASH_ID_TEXT];
@@ -191,6 +213,8 @@ static int why_whole_run(struct why *w, const struct run_rec *r, const struct pl
 		rc = add_steps(w, r, plan, false);
 	if (rc == 0 && w->n == 0 && r->state == RUN_RUNNING)
 		rc = add_steps(w, r, plan, true);
+	if (rc == 0 && r->state == RUN_FAILED)
+		rc = add_changed(w, r, id);
 	if (rc == 0 && w->n == 0)
 		why_add(w, run_state_name(r->state), id, "the run %s at %s",
 		    run_state_name(r->state), clock_format(r->ended_at, at));
@@ -382,7 +406,7 @@ int why_dag(const struct view *v, const struct sched_env *env, const char *dag, 
 	int rc = dag_get_named(v, dag, &d);
 
 	if (rc != 0)
-		return err_set(err, rc, "there is no DAG \"%.63s\"", dag);
+		return rc == ERR_NOT_FOUND ? find_no_dag(v, dag, err) : rc;
 	paused = dag_is_paused(v, &d);
 	why_begin(&w, paused ? "paused" : names[d.state]);
 	if (paused)

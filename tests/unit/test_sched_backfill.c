@@ -1,6 +1,7 @@
 /* Backfills: targets, laziness, order, what is there already, pause and cancel, subscribers, plans
  * that change. check_store recounts after every operation. */
 #include "core/sched/backfill.h"
+#include "core/sched/show.h"
 #include "core/sched/table.h"
 #include "leak.h"
 #include "sched_rig.h"
@@ -218,6 +219,27 @@ static struct backfill_rec fail_then_fill(struct rig *g, const char *steps)
 	cr_assert_eq(rig_runs(g), 1);
 	cr_assert_eq(rig_run_state(g, 1), RUN_SUCCEEDED);
 	return get(g, 2);
+}
+
+Test(sched_backfill, says_what_each_failed_window_failed_of)
+{
+	struct str text;
+	struct jw w;
+	struct rig g;
+
+	rig_init(&g, 9);
+	rig_dag(&g, "d", "a;b:a", CRON_DAY("0 3 * * *"), NULL);
+	fill(&g, "2025-11-01", "2025-11-01", 1);
+	rig_ok(&g, 1, "a");
+	rig_answer(&g, 1, "b", OUTCOME_OK, "{\"class\":\"data\",\"message\":\"no file\"}");
+	str_init(&text, 1u << 16);
+	jw_init(&w, &text);
+	cr_assert_eq(show_backfill(&g.mem.view, 1, true, &w), 0);
+	cr_assert_not_null(
+	    strstr(str_peek(&text), "\"message\":\"b: no file\""), "%s", str_peek(&text));
+	str_done(&text);
+	rig_done(&g);
+	LEAK_CHECK();
 }
 
 Test(sched_backfill, what_failed_goes_on_with_the_mended_file)

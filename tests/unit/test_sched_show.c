@@ -347,6 +347,46 @@ Test(sched_find, a_run_by_every_name)
 	LEAK_CHECK();
 }
 
+Test(sched_find, what_is_not_there_is_told_with_what_to_do)
+{
+	static const char *const names[][2] = {
+	    {"nightly", "DAG nightly has not run yet: `sluice run nightly` starts it"},
+	    {"nightly@2025-11-23",
+		"has no run for \"2025-11-23\": see `sluice runs --dag nightly`"},
+	    {"nope", "no run is called \"nope\": give its id"},
+	};
+	static const char *const dags[][2] = {
+	    {"nightl", "there is no DAG \"nightl\"; did you mean \"nightly\"?"},
+	    {"hourli", "did you mean \"hourly\"?"},
+	    {"zzzzzzz", "there is no DAG \"zzzzzzz\"; see: sluice dags"},
+	    {"", "there is no DAG \"\"; see: sluice dags"},
+	    {"gone", "there is no DAG \"gone\" any more: its file is gone"},
+	};
+	struct op_file f = {.path = "gone.yaml", .gone = true};
+	struct op op = {.kind = OP_PLANS};
+	struct err err = {0};
+	struct rig g;
+	uint64_t run;
+
+	rig_init(&g, 1);
+	rig_dag(&g, "nightly", "a", NULL, NULL);
+	rig_dag(&g, "hourly", "a", NULL, NULL);
+	rig_dag(&g, "gone", "a", NULL, NULL);
+	op.u.plans.files = &f;
+	op.u.plans.n_files = 1;
+	cr_assert_eq(rig_op(&g, &op), 0);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_eq(find_run(&g.mem.view, names[i][0], &run, &err), ERR_NOT_FOUND);
+		cr_assert_not_null(strstr(err.text, names[i][1]), "%s", err.text);
+	}
+	for (size_t i = 0; i < 5; i++) {
+		cr_assert_eq(find_no_dag(&g.mem.view, dags[i][0], &err), ERR_NOT_FOUND);
+		cr_assert_not_null(strstr(err.text, dags[i][1]), "%s", err.text);
+	}
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 Test(sched_find, an_ambiguous_prefix_names_two)
 {
 	uint8_t id[2][HASH_ID_BYTES] = {{1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 7}};
@@ -504,6 +544,22 @@ Test(sched_why, events_dags_and_data_sets)
 	cr_assert_eq(why_dag(&g.mem.view, &g.env, "zz", g.now, &w, &err), ERR_NOT_FOUND);
 	cr_assert_eq(why_event(&g.mem.view, 99, &w, &err), ERR_NOT_FOUND);
 	str_done(&text);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
+Test(sched_why, a_failed_run_is_told_that_its_file_was_mended)
+{
+	struct rig g;
+
+	rig_init(&g, 1);
+	rig_dag(&g, "d", "a", NULL, NULL);
+	rig_start(&g, "d");
+	rig_fail(&g, 1, "a", "data");
+	rig_dag(&g, "d", "a;b:a", NULL, NULL);
+	expect_why(&g, 1, NULL, "plan", "DAG d has changed since: `sluice rerun ");
+	rig_dag(&g, "d", "a", NULL, NULL);
+	expect_why(&g, 1, NULL, "failed", "step a failed");
 	rig_done(&g);
 	LEAK_CHECK();
 }
