@@ -196,7 +196,9 @@ static int enter(struct tx *x, struct step_rec *s, wall_us at)
 	case STEP_RUNNING:
 		s->started_at = x->now;
 		s->ended_at = TIME_NONE;
-		rc = is_group(x, s) ? 0 : resources_take(x, s);
+		rc = reclock_sum(x, &s->clock_sum);
+		if (rc == 0 && !is_group(x, s))
+			rc = resources_take(x, s);
 		return rc != 0 ? rc : index_running(x, s, true);
 	case STEP_WAITING:
 		s->started_at = s->ended_at = s->ready_at = TIME_NONE;

@@ -90,6 +90,27 @@ int reclock_deleted(struct tx *x, const struct key *k)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* A length of time is the distance of two wall times less what the sum grew by between them. */
+int reclock_sum(struct tx *x, int64_t *ret)
+{
+	int rc = x->sum_known ? 0 : meta_time(x->v, META_CLOCK_SUM, &x->clock_sum);
+
+	x->sum_known = rc == 0 || rc == ERR_NOT_FOUND;
+	*ret = x->clock_sum;
+	return x->sum_known ? 0 : rc;
+}
+
+static int sum_add(struct tx *x, int64_t step)
+{
+	int64_t sum;
+	int rc = reclock_sum(x, &sum);
+
+	if (rc != 0)
+		return rc;
+	x->clock_sum = sum + step;
+	return meta_put(x->v, META_CLOCK_SUM, (uint64_t)x->clock_sum);
+}
+
 /* ---- one entry ---- */
 
 static wall_us moved(wall_us at, int64_t step)
@@ -329,5 +350,6 @@ int op_clock(struct tx *x, const struct op *op)
 		return rc;
 	x->due_changed = x->clock_known = x->clock_pending = true;
 	x->r->count = 1;
-	return meta_put(x->v, META_CLOCK_STEP, (uint64_t)step);
+	rc = sum_add(x, step);
+	return rc != 0 ? rc : meta_put(x->v, META_CLOCK_STEP, (uint64_t)step);
 }

@@ -222,8 +222,9 @@ static const struct field step_fields[] = {
     SINCE(3, step_rec, stop, F_ENUM, REMOTE_STOP_N),
     SINCE(3, step_rec, poll_errors, F_U32, 4),
     SINCE(3, step_rec, submission, F_U32, 4),
+    SINCE(4, step_rec, clock_sum, F_U64, 8),
 };
-CODEC(step, step_rec, 3)
+CODEC(step, step_rec, 4)
 
 static const struct field schedule_fields[] = {
     AT(sched_rec, last, F_U64, 8),

@@ -175,6 +175,8 @@ struct step_rec {
 	enum remote_stop stop; /* why its end was asked for: a worker calls cancel_remote */
 	uint32_t poll_errors;  /* polls in a row that could not tell; tries to end it */
 	uint32_t submission;   /* works of this generation whose end was seen: part of the id */
+	/* since version 4 */
+	int64_t clock_sum; /* META_CLOCK_SUM at started_at: the timeout is a length of time */
 };
 
 enum due_kind {

@@ -32,35 +32,45 @@ static int64_t interval_ms(const struct step_rec *s, int64_t hint_ms)
 	return ms > POLL_MAX_MS ? POLL_MAX_MS : ms;
 }
 
-/* The timeout counts over the whole life of the attempt, from its submission on. */
-static wall_us limit_of(const struct tx *x, const struct step_rec *s)
+/* The timeout counts over the whole life of the attempt, from its submission on, whatever the clock
+ * was set by since. */
+static int limit_of(struct tx *x, const struct step_rec *s, wall_us *ret)
 {
-	int64_t ms = x->plan->steps[s->step].timeout_ms;
+	int64_t ms = x->plan->steps[s->step].timeout_ms, sum;
+	int rc;
 
-	return ms < 0 ? TIME_NONE : s->started_at + ms * US_PER_MS;
+	*ret = TIME_NONE;
+	if (ms < 0)
+		return 0;
+	rc = reclock_sum(x, &sum);
+	*ret = s->started_at + ms * US_PER_MS + sum - s->clock_sum;
+	return rc;
 }
 
-static bool set_stop(struct tx *x, struct step_rec *s)
+static int set_stop(struct tx *x, struct step_rec *s, wall_us *ret_limit)
 {
-	wall_us limit = limit_of(x, s);
+	int rc = limit_of(x, s, ret_limit);
 
-	if (s->stop != REMOTE_KEEP)
-		return false;
+	if (rc != 0 || s->stop != REMOTE_KEEP)
+		return rc;
 	if (x->run.cancel)
 		s->stop = REMOTE_CANCEL;
-	else if (limit != TIME_NONE && limit <= x->now)
+	else if (*ret_limit != TIME_NONE && *ret_limit <= x->now)
 		s->stop = REMOTE_TIMEOUT;
-	else
-		return false;
-	s->poll_errors = 0;
-	return true;
+	if (s->stop != REMOTE_KEEP)
+		s->poll_errors = 0;
+	return 0;
 }
 
 static int wait_for_poll(struct tx *x, struct step_rec *s, int64_t hint_ms)
 {
-	wall_us at, limit = limit_of(x, s);
+	bool stopped = s->stop != REMOTE_KEEP;
+	wall_us at, limit;
+	int rc = set_stop(x, s, &limit);
 
-	if (set_stop(x, s))
+	if (rc != 0)
+		return rc;
+	if (!stopped && s->stop != REMOTE_KEEP)
 		return remote_place(x, s, 0, x->now, true);
 	at = x->now + interval_ms(s, hint_ms) * US_PER_MS;
 	if (s->stop == REMOTE_KEEP && limit != TIME_NONE && limit < at)
@@ -209,6 +219,7 @@ int remote_stop(struct tx *x, struct step_rec *s, enum remote_stop why)
 int remote_due(struct tx *x, const struct step_ref *ref)
 {
 	struct step_rec s;
+	wall_us limit;
 	int rc = must(run_open(x, ref->run));
 
 	if (rc == 0)
@@ -217,13 +228,15 @@ int remote_due(struct tx *x, const struct step_ref *ref)
 		return rc;
 	if (s.state != STEP_RUNNING || !s.submitted || s.instance != 0 || s.poll_ready)
 		return ERR_CORRUPT;
-	(void)set_stop(x, &s);
-	return remote_place(x, &s, 0, x->now, true);
+	rc = set_stop(x, &s, &limit);
+	return rc != 0 ? rc : remote_place(x, &s, 0, x->now, true);
 }
 
 int remote_poll(struct tx *x, struct step_rec *s, uint64_t instance)
 {
-	(void)set_stop(x, s);
+	wall_us limit;
+	int rc = set_stop(x, s, &limit);
+
 	s->polls++;
-	return remote_place(x, s, instance, 0, false);
+	return rc != 0 ? rc : remote_place(x, s, instance, 0, false);
 }

@@ -106,6 +106,7 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_CLOCK_OFFSET "clock_offset" /* i64 us: wall clock minus monotonic clock */
 #define META_CLOCK_SEEN "clock_seen"	 /* i64 us: a wall time that was, an hour old at most */
 #define META_CLOCK_STEP "clock_step"	 /* i64 us: due entries are being moved by this much */
+#define META_CLOCK_SUM "clock_sum"	 /* i64 us: all steps of the clock so far */
 #define META_CLOCK_AT "clock_at"	 /* table u8, key: how far that came */
 #define META_CLOCK_NEW "clock_new:"	 /* with a due key behind it: came since, is not moved */
 #define META_PRUNE "prune"	     /* where the next batch of retention goes on: see prune.c */

@@ -47,7 +47,9 @@ struct tx {
 	uint64_t slots;
 	bool slots_known, slots_dirty, due_changed;
 	bool clock_known, clock_pending; /* reclock.c: entries are still being moved */
-	VEC(uint32_t) pump;		 /* DAGs in which a queued run may start */
+	bool sum_known;
+	int64_t clock_sum;  /* reclock_sum() */
+	VEC(uint32_t) pump; /* DAGs in which a queued run may start */
 	VEC(struct published) published;
 	VEC(uint64_t) backfills; /* to go on: a run of theirs ended */
 	uint32_t backfilled;	 /* runs made for backfills in this transaction */
@@ -251,8 +253,9 @@ int schedule_set_back(struct tx *x, const struct key *key); /* of TABLE_SCHED: `
 /* ---- reclock.c ---- */
 int op_clock(struct tx *x, const struct op *op);
 int reclock_work(struct tx *x, uint32_t limit, bool *ret_done); /* what a clock step left to do */
-int reclock_added(struct tx *x, const struct key *k);		/* a due entry came */
-int reclock_deleted(struct tx *x, const struct key *k);		/* a due entry went */
+int reclock_sum(struct tx *x, int64_t *ret);		/* by how much the clock was set, ever */
+int reclock_added(struct tx *x, const struct key *k);	/* a due entry came */
+int reclock_deleted(struct tx *x, const struct key *k); /* a due entry went */
 int dataset_need(struct tx *x, const char *name, struct dataset_rec *ret); /* found or made */
 int dataset_publish(struct tx *x, struct dataset_rec *d, struct version_rec *ver);
 int dataset_fire(struct tx *x); /* runs that follow x->published */

@@ -189,7 +189,7 @@ Test(sched_record, layout_is_frozen)
 		uint8_t version;
 		size_t bytes; /* of a zeroed record */
 	} frozen[] = {{"dag", 1, 52}, {"file", 1, 60}, {"event", 1, 49}, {"dedupe", 1, 33},
-	    {"run", 3, 201}, {"step", 3, 170}, {"schedule", 2, 75}, {"dataset", 1, 33},
+	    {"run", 3, 201}, {"step", 4, 178}, {"schedule", 2, 75}, {"dataset", 1, 33},
 	    {"version", 1, 66}, {"join", 1, 31}, {"cursor", 1, 33}, {"token", 1, 25},
 	    {"idempotency", 1, 17}, {"outbox", 1, 63}, {"endpoint", 1, 58}, {"backfill", 1, 161},
 	    {"audit", 1, 57}};

@@ -325,6 +325,49 @@ Test(sched_remote, the_timeout_counts_from_the_submission_and_ends_it_there)
 	LEAK_CHECK();
 }
 
+static void set_clock(struct rig *g, int64_t offset, int64_t by)
+{
+	struct op op = {.kind = OP_CLOCK};
+
+	g->now += by;
+	op.u.clock.boot[0] = 1;
+	op.u.clock.offset_us = offset + by;
+	cr_assert_eq(rig_op(g, &op), 0);
+}
+
+/* Whatever of it is due, being polled or waiting for a worker while somebody sets the clock. */
+Test(sched_remote, a_timeout_is_a_length_of_time_whatever_the_clock_does)
+{
+	static const int64_t steps[] = {3600 * SEC, -3600 * SEC, 365 * 86400 * SEC};
+
+	for (size_t i = 0; i < 6; i++) {
+		int64_t by = steps[i % 3];
+		struct rig g;
+		uint64_t run;
+
+		rig_init(&g, 1);
+		rig_dag(&g, "d", "a timeout=25000", NULL, NULL);
+		set_clock(&g, 0, 0);
+		run = rig_start(&g, "d");
+		cr_assert(rig_answer(&g, run, "a", OUTCOME_OK, RUNS_10S));
+		later(&g, 10);
+		if (i < 3)
+			cr_assert(rig_answer(&g, run, "a", OUTCOME_OK, RUNS_10S));
+		set_clock(&g, 0, by);
+		if (i >= 3)
+			cr_assert(rig_answer(&g, run, "a", OUTCOME_OK, RUNS_10S));
+		later(&g, 10);
+		cr_assert_eq(rig_step(&g, run, "a").stop, REMOTE_KEEP);
+		cr_assert(rig_answer(&g, run, "a", OUTCOME_OK, RUNS_10S));
+		later(&g, 5);
+		cr_assert_eq(rig_step(&g, run, "a").stop, REMOTE_TIMEOUT);
+		cr_assert(rig_answer(&g, run, "a", OUTCOME_FAILED, ENDED));
+		cr_assert_eq(rig_run_state(&g, run), RUN_FAILED);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
 Test(sched_remote, a_run_timeout_ends_it_there_too)
 {
 	struct rig g;
