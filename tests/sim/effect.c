@@ -63,6 +63,16 @@ static void hand_over(struct world *w, const struct effect *f)
 	pool_send(w, (uint32_t)p, EV_JOB, f->token, NULL);
 }
 
+static void kill_out(struct world *w, uint32_t p, const struct effect *f)
+{
+	for (size_t i = 0; f->kind == EFFECT_KILL && i < w->live.n; i++) {
+		if (w->live.v[i]->token == f->token && w->live.v[i]->phase > PHASE_SUBMIT)
+			fail(w, "a poll of step %llu/%u/%u is killed",
+			    (unsigned long long)f->step.run, f->step.step, f->step.item);
+	}
+	pool_send(w, p, EV_KILL, f->token, NULL);
+}
+
 void effects_out(struct world *w, const struct effect *v, size_t n)
 {
 	bool due = false;
@@ -76,7 +86,7 @@ void effects_out(struct world *w, const struct effect *v, size_t n)
 		else if (f.kind == EFFECT_TIMER)
 			due = true;
 		else if ((f.kind == EFFECT_KILL || f.kind == EFFECT_ORPHAN) && p >= 0)
-			pool_send(w, (uint32_t)p, EV_KILL, f.token, NULL);
+			kill_out(w, (uint32_t)p, &f);
 		else if (f.kind == EFFECT_ACK && p >= 0)
 			pool_send(w, (uint32_t)p, EV_ACK, f.token, NULL);
 	}

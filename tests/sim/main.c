@@ -163,6 +163,7 @@ static void world_run(struct world *w)
 	if (w->failed)
 		return;
 	mirror_end(w);
+	remote_end(w);
 	check_now(w);
 	if (!w->failed)
 		model_end(w);
@@ -193,6 +194,9 @@ static void world_free(struct world *w)
 	map_done(&w->counter_of);
 	map_done(&w->dedupe_of);
 	map_done(&w->step_of);
+	map_done(&w->work_of);
+	VEC_DONE(&w->works);
+	VEC_DONE(&w->remotes);
 	VEC_DONE(&w->queue);
 	VEC_DONE(&w->live);
 	VEC_DONE(&w->fx);
@@ -273,6 +277,8 @@ static void print_figures(const struct figures *f, double took)
 			printf(" %s %llu", fault_name((enum fault)i),
 			    (unsigned long long)f->faults[i]);
 	}
+	printf("\nsim: %llu works elsewhere in %llu polls", (unsigned long long)f->works,
+	    (unsigned long long)f->polls);
 	printf("\nsim: missed %llu, extra %llu; maximum lateness of a tick %.3f s with the daemon "
 	       "there, %.3f s after it was away or the clock was set (%llu made up for later); of "
 	       "a start "

@@ -5,19 +5,19 @@
 
 #include <string.h>
 
-static uint64_t step_key(const struct step_ref *ref)
+uint64_t mirror_key(const struct step_ref *ref)
 {
 	return ref->run << 24 | (uint64_t)ref->step << 16 | ref->item;
 }
 
 struct mstep *mirror_step(struct world *w, const struct step_ref *ref)
 {
-	uint32_t at = map_find(&w->step_of, step_key(ref));
+	uint32_t at = map_find(&w->step_of, mirror_key(ref));
 	struct mstep *m;
 
 	if (at != UINT32_MAX)
 		return &w->msteps.v[at];
-	map_add(&w->step_of, step_key(ref), (uint32_t)w->msteps.n);
+	map_add(&w->step_of, mirror_key(ref), (uint32_t)w->msteps.n);
 	m = VEC_PUSH(&w->msteps);
 	memset(m, 0, sizeof(*m));
 	m->ref = *ref;
@@ -166,6 +166,8 @@ static void judged(struct world *w, const struct sim_op *o, uint64_t instance)
 			fail(w, "a step of another instance was judged");
 		else if (o->op.kind == OP_POOL_UP && in_list(o, m))
 			fail(w, "END took a step away that it listed");
+		else if (m->remote)
+			remote_unheard(w, m, f, lost);
 		else if (lost)
 			mirror_judged(w, m, CLASS_LOST, 0, (enum step_state)f->state);
 		else if (f->state != STEP_READY && f->state != STEP_CANCELLED)
@@ -252,11 +254,13 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 {
 	if (o->result.rc != 0 && o->fx_to != o->fx_from)
 		fail(w, "a refused operation %d has effects", (int)o->op.kind);
+	w->told = o;
 	before(w, o);
 	/* runs that these start have the new limits already */
 	if ((o->op.kind == OP_PLANS || o->op.kind == OP_PAUSE) && o->result.rc == 0)
 		model_op(w, o, now);
 	mirror_effects(w, o->fx_from, o->fx_to);
+	w->told = NULL;
 	if (o->op.kind == OP_HOLD_END && o->result.rc == 0)
 		w->held = false;
 	if (o->op.kind == OP_POOL_UP && o->result.rc == 0) {
@@ -282,6 +286,8 @@ void mirror_dispatch(struct world *w, size_t from, size_t to)
 		if (w->fx.v[i].kind == EFFECT_JOB)
 			mirror_job(w, &w->fx.v[i]);
 	}
+	if (!w->failed)
+		remote_slots(w);
 }
 
 /* Everything came to its end. */

@@ -16,6 +16,17 @@ static const struct spec_step *plan_of(const struct mrun *r, const struct step_r
 
 /* ---- moves ---- */
 
+/* run_timeout cancels what is being polled without a word. */
+void mirror_timed_out(struct world *w, uint64_t run)
+{
+	struct mrun *r = mirror_run(w, run);
+	struct run_rec rec;
+
+	if (!r->cancelled && r->spec->run_timeout_ms >= 0 &&
+	    run_get(bed_view(w->bed), run, &rec) == 0)
+		r->cancelled = rec.cancel;
+}
+
 static void group_ended(
     struct world *w, const struct mstep *g, const struct mrun *r, enum step_state to)
 {
@@ -32,6 +43,8 @@ static void group_ended(
 			fail(w, "group %llu/%u ended, item %u is %s", (unsigned long long)ref.run,
 			    ref.step, i, step_state_name(s));
 	}
+	if (to == STEP_CANCELLED)
+		mirror_timed_out(w, g->ref.run);
 	if (bad > 0 && r->cancelled)
 		want = STEP_CANCELLED;
 	else if (bad > p->tolerate)
@@ -44,7 +57,7 @@ static void group_ended(
 static void reopened(struct mstep *m)
 {
 	m->generation++;
-	m->used = m->lost = 0;
+	m->used = m->lost = m->submission = 0;
 	m->forbidden = false;
 	m->not_before = TIME_NONE;
 	m->ok_token = 0;
@@ -59,6 +72,22 @@ static void never_sent(struct world *w, uint64_t token)
 			return;
 		}
 	}
+}
+
+/* Out with a token, or at rest; submitted work rests in between. */
+static void step_placed(struct world *w, struct mstep *m, const struct effect *f)
+{
+	bool out = f->state == STEP_RUNNING && f->instance != 0;
+
+	w->slots -= m->state == STEP_RUNNING && m->instance != 0;
+	w->slots += out;
+	if (f->state == STEP_RUNNING && m->state != STEP_RUNNING)
+		m->started = w->mono;
+	if (out && f->token <= m->token)
+		fail(w, "a token was used again");
+	if (out)
+		m->token = f->token;
+	m->instance = out ? f->instance : 0;
 }
 
 void mirror_step_effect(struct world *w, const struct effect *f)
@@ -79,6 +108,11 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		    step_state_name(m->state));
 	if (step_state_ended(m->state) && f->state == STEP_WAITING)
 		reopened(m);
+	if (m->remote && f->state != STEP_RUNNING &&
+	    (w->told == NULL || w->told->op.kind != OP_OUTCOME))
+		fail(w, "step %llu/%u/%u became %s while its work goes on elsewhere",
+		    (unsigned long long)f->step.run, f->step.step, f->step.item,
+		    step_state_name((enum step_state)f->state));
 	if (m->state == STEP_RETRYING && f->state == STEP_READY && m->not_before != TIME_NONE &&
 	    w->mono < m->not_before)
 		fail(w, "step %llu/%u/%u is tried again %lld ms too early",
@@ -88,13 +122,9 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		group_ended(w, m, r, (enum step_state)f->state);
 	if (!group && m->state == STEP_RUNNING)
 		never_sent(w, m->token);
+	if (!group)
+		step_placed(w, m, f);
 	m->state = (enum step_state)f->state;
-	if (!group && m->state == STEP_RUNNING) {
-		if (f->token <= m->token)
-			fail(w, "a token was used again");
-		m->token = f->token;
-		m->instance = f->instance;
-	}
 }
 
 /* ---- hand-overs ---- */
@@ -140,7 +170,7 @@ struct use {
 };
 
 static void count_uses(
-    const struct world *w, const struct mrun *r, const struct step_ref *ref, struct use *u)
+    struct world *w, const struct mrun *r, const struct step_ref *ref, struct use *u)
 {
 	const struct spec_step *p = plan_of(r, ref);
 
@@ -157,9 +187,12 @@ static void count_uses(
 		u->only += a->spec->dag == r->spec->dag && a->step.step == ref->step &&
 			   a->step.item == ref->item && q->only;
 	}
+	if (p->pool >= 0)
+		u->tokens += remote_tokens(w, p->pool);
 }
 
-static void check_limits(struct world *w, const struct mrun *r, const struct step_ref *ref)
+static void check_limits(
+    struct world *w, const struct mrun *r, const struct step_ref *ref, bool poll)
 {
 	const struct spec_step *p = plan_of(r, ref);
 	struct use u;
@@ -171,6 +204,8 @@ static void check_limits(struct world *w, const struct mrun *r, const struct ste
 	if (w->live.n >= w->conf.workers)
 		fail(w, "%zu attempts are out, there are %u workers", w->live.n + 1,
 		    w->conf.workers);
+	if (poll)
+		return; /* has all that it needs but a slot */
 	if (p->pool >= 0 && u.tokens > 0 && u.tokens + p->tokens > w->conf_pools[p->pool].size)
 		fail(w, "pool %s: %u tokens are out, it has %u", w->conf_pools[p->pool].name,
 		    u.tokens + p->tokens, w->conf_pools[p->pool].size);
@@ -203,14 +238,16 @@ void mirror_job(struct world *w, const struct effect *f)
 		fail(w, "a job for a step that does not run");
 		return;
 	}
-	if (r->cancelled || r->state != RUN_RUNNING)
+	if ((r->cancelled && !m->remote) || r->state != RUN_RUNNING)
 		fail(w, "a job of run %llu, which is %s%s", (unsigned long long)f->step.run,
 		    run_state_name(r->state), r->cancelled ? " and cancelled" : "");
 	if (w->held)
 		fail(w, "a job while everything is held after a restore");
-	check_parents(w, r, &f->step);
-	check_limits(w, r, &f->step);
-	check_again(w, m, r);
+	if (!m->remote)
+		check_parents(w, r, &f->step);
+	check_limits(w, r, &f->step, m->remote);
+	if (!m->remote)
+		check_again(w, m, r);
 	a = MEM_NEW(struct attempt);
 	a->step = f->step;
 	a->token = f->token;
@@ -218,6 +255,7 @@ void mirror_job(struct world *w, const struct effect *f)
 	a->generation = m->generation;
 	a->publishes = a->partition = -1;
 	VEC_ADD(&w->live, a);
+	remote_job(w, m, a);
 }
 
 /* ---- outcomes ---- */
@@ -297,7 +335,10 @@ void mirror_outcome(struct world *w, const struct sim_op *o)
 		fail(w, "the outcome of the current attempt changed nothing");
 	if (!counts || w->failed)
 		return;
-	mirror_judged(w, m, o->class_, o->retry_after_ms, (enum step_state)moved->state);
+	if (plan_of(mirror_run(w, ref.run), &ref)->remote)
+		remote_outcome_told(w, m, o, moved);
+	else
+		mirror_judged(w, m, o->class_, o->retry_after_ms, (enum step_state)moved->state);
 	if (o->publishes >= 0 && !w->failed)
 		model_published(
 		    w, o->publishes, o->partition, o->changed, !mirror_run(w, ref.run)->quiet);

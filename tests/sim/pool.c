@@ -65,6 +65,9 @@ static struct sim_op *outcome_op(const struct world *w, const struct attempt *a)
 	o->publishes = a->publishes;
 	o->partition = a->partition;
 	o->changed = a->changed;
+	o->handle = a->handle;
+	o->remote_ended = a->remote_ended;
+	o->poll_after_ms = a->poll_after_ms;
 	return o;
 }
 

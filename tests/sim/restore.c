@@ -18,7 +18,7 @@ struct copy {
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs;
 	VEC(struct hook_event) hooks;
-	uint32_t running[SIM_DAGS];
+	uint32_t running[SIM_DAGS], slots;
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	int64_t stored_offset;
 };
@@ -112,6 +112,7 @@ static void copy_take(struct world *w)
 	memcpy(c->set_version, w->set_version, sizeof(c->set_version));
 	memcpy(c->part_version, w->part_version, sizeof(c->part_version));
 	c->stored_offset = w->stored_offset;
+	c->slots = w->slots;
 	w->copy = c;
 }
 
@@ -164,6 +165,8 @@ static void models_back(struct world *w, struct copy *c)
 	memcpy(w->set_version, c->set_version, sizeof(w->set_version));
 	memcpy(w->part_version, c->part_version, sizeof(w->part_version));
 	w->stored_offset = c->stored_offset;
+	w->slots = c->slots;
+	remote_back(w);
 }
 
 /* Running attempts of the copy have new tokens. */
@@ -173,7 +176,7 @@ static void tokens_read(struct world *w)
 		struct mstep *m = &w->msteps.v[i];
 		struct step_rec s;
 
-		if (m->state != STEP_RUNNING || m->token == 0)
+		if (m->state != STEP_RUNNING || m->instance == 0)
 			continue;
 		if (step_get(bed_view(w->bed), &m->ref, &s) != 0 || s.token == m->token)
 			fail(w, "step %llu/%u/%u kept its token over a restore",
@@ -265,7 +268,7 @@ void restore_gone(struct world *w)
 		const struct mstep *m = &w->msteps.v[i];
 		struct sim_op *o;
 
-		if (m->state != STEP_RUNNING || m->token == 0 || pool_find(w, m->instance) >= 0)
+		if (m->state != STEP_RUNNING || m->instance == 0 || pool_find(w, m->instance) >= 0)
 			continue;
 		o = op_new(OP_POOL_GONE);
 		o->op.u.pool_gone.instance = m->instance;

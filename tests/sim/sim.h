@@ -72,7 +72,7 @@ struct spec_step {
 	double jitter;
 	int pool; /* -1: none */
 	uint32_t tokens;
-	bool only, allow, lost_fails, publishes;
+	bool only, allow, lost_fails, publishes, remote;
 	int64_t timeout_ms;
 	int priority;
 };
@@ -152,6 +152,13 @@ const char *fault_name(enum fault f);
 	X(RESTART_TIMER, "restart-forgets-timer", "a new daemon does not look at what is due")     \
 	X(HOLD_SHORT, "hold-not-kept", "work goes on while attempts of the past still run")        \
 	X(TOKEN_OLD, "epoch-not-raised", "a restored store goes on with the tokens of the copy")   \
+	X(POLL_AGAIN, "lost-poll-submits-again",                                                   \
+	    "a poll that was lost makes the step ready again")                                     \
+	X(WORK_TWICE, "submission-of-each-try", "each lost try of a submission has another id")    \
+	X(WORK_KEPT, "submission-kept", "the try after an end there finds the ended work")         \
+	X(POLL_SLOT, "slot-between-polls", "a submitted step keeps its slot while nobody polls")   \
+	X(POLL_EARLY, "hint-forgotten", "work is polled each second whatever it asked for")        \
+	X(STOP_UNSEEN, "stop-without-end", "a cancel ends the step and not its work")              \
 	X(FAILED_KEPT, "failed-batch-kept", "a batch that failed is committed as far as it got")
 
 enum mutant {
@@ -176,7 +183,7 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 /* ---- figures ---- */
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
-	uint64_t refused, checks, stale, missed, extra, starts, made_up;
+	uint64_t refused, checks, stale, missed, extra, starts, made_up, works, polls;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -204,9 +211,12 @@ struct sim_op {
 	int64_t retry_after_ms;
 	int publishes, partition; /* data set and partition of the report, -1: none */
 	bool changed;
+	bool handle, remote_ended; /* what the report says of work elsewhere */
+	int64_t poll_after_ms;
 };
 
 /* ---- attempts, pools ---- */
+enum phase { PHASE_RUN, PHASE_SUBMIT, PHASE_POLL, PHASE_CANCEL };
 enum attempt_state { ATT_COMMITTED, ATT_SENT, ATT_RUN, ATT_OUT };
 struct attempt {
 	struct step_ref step;
@@ -224,6 +234,20 @@ struct attempt {
 	char report[512];
 	int publishes, partition;
 	bool changed;
+	/* work elsewhere */
+	enum phase phase;
+	uint32_t submission;
+	bool handle, remote_ended;
+	int64_t poll_after_ms;
+};
+struct work { /* of another system, found there by what it is of */
+	struct step_ref step;
+	uint32_t generation, submission;
+	uint64_t epoch;
+	mono_us ends_at;
+	enum step_class class_; /* how it ends */
+	bool noted;		/* the store knows it */
+	bool let_go;		/* given up: it may go on without its step */
 };
 struct sim_pool {
 	uint64_t id; /* 0: no such pool */
@@ -302,6 +326,11 @@ struct mstep { /* one step, item or group */
 	bool ledger;
 	uint64_t ok_token; /* a success that was reported and not yet lost with its pool */
 	uint32_t ok_pool;
+	/* work elsewhere; not_before is of its next poll */
+	bool remote;
+	enum remote_stop stop;
+	uint32_t submission, poll_errors;
+	mono_us started;
 };
 struct mrun {
 	bool there;
@@ -408,6 +437,11 @@ struct world {
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs; /* by number */
 	VEC(struct fresh) fresh;
+	VEC(struct work) works;
+	VEC(uint32_t) remotes; /* steps whose work goes on elsewhere, and some that ended */
+	struct map work_of;
+	uint32_t slots;
+	const struct sim_op *told; /* whose effects are looked at; NULL: of DISPATCH */
 	uint32_t running[SIM_DAGS];
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	/* result */
@@ -489,8 +523,22 @@ void pool_outcome(struct world *w, uint32_t p, struct attempt *a);
 
 /* worker.c */
 void worker_begin(struct world *w, struct attempt *a);
+void worker_success(struct world *w, struct attempt *a);
 void worker_kill(struct world *w, struct attempt *a);
 void on_worker_event(struct world *w, const struct event *e);
+
+/* remote.c */
+void remote_act(struct world *w, struct attempt *a);
+void remote_report(struct world *w, struct attempt *a);
+void remote_job(struct world *w, struct mstep *m, struct attempt *a);
+void remote_outcome_told(
+    struct world *w, struct mstep *m, const struct sim_op *o, const struct effect *moved);
+void remote_unheard(struct world *w, struct mstep *m, const struct effect *f, bool lost);
+uint32_t remote_tokens(struct world *w, int pool);
+void remote_back(struct world *w); /* after a restore */
+void remote_slots(struct world *w);
+void remote_end(struct world *w);
+int64_t remote_deadline(void); /* of a poll */
 
 /* fault.c */
 void faults_draw(struct world *w);
@@ -510,10 +558,12 @@ void last_plans(struct world *w);
 void mirror_op(struct world *w, const struct sim_op *o, wall_us now);
 void mirror_dispatch(struct world *w, size_t from, size_t to);
 void mirror_end(struct world *w);
+uint64_t mirror_key(const struct step_ref *ref);
 struct mstep *mirror_step(struct world *w, const struct step_ref *ref);
 struct mrun *mirror_run(struct world *w, uint64_t run);
 void mirror_effects(struct world *w, size_t from, size_t to);
 void mirror_step_effect(struct world *w, const struct effect *f);
+void mirror_timed_out(struct world *w, uint64_t run);
 void mirror_job(struct world *w, const struct effect *f);
 void mirror_outcome(struct world *w, const struct sim_op *o);
 void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,

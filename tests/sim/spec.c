@@ -160,6 +160,7 @@ static void draw_limits(struct world *w, struct spec_step *p)
 	p->allow = one_in(c, 6);
 	p->lost_fails = one_in(c, 8);
 	p->timeout_ms = one_in(c, 3) ? between(c, 500, 60000) : -1;
+	p->remote = one_in(c, 6);
 	p->priority = one_in(c, 4) ? (int)roll(c, 7) - 3 : 0;
 }
 

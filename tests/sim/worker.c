@@ -23,12 +23,13 @@ static void draw_failure(struct world *w, struct attempt *a)
 		snprintf(a->report, sizeof(a->report), "{nonsense");
 }
 
-static void draw_success(struct world *w, struct attempt *a)
+void worker_success(struct world *w, struct attempt *a)
 {
 	struct chance *c = &w->chance;
 
 	a->code = OUTCOME_OK;
 	a->class_ = CLASS_OK;
+	a->publishes = a->partition = -1;
 	snprintf(a->report, sizeof(a->report), "{\"class\":\"ok\",\"rows_out\":1}");
 	if (!a->spec->steps[a->step.step].publishes || a->step.item > 0 || one_in(c, 5))
 		return;
@@ -48,6 +49,7 @@ static void killed_as(struct attempt *a, int code, enum step_class class_)
 	a->retry_after_ms = 0;
 	a->report[0] = 0;
 	a->publishes = a->partition = -1;
+	a->handle = a->remote_ended = false;
 }
 
 static struct attempt *running(const struct world *w, const struct event *e)
@@ -71,7 +73,8 @@ void worker_begin(struct world *w, struct attempt *a)
 	if (w->calm || one_in(c, 2))
 		takes = spread(c, 500, US_PER_S);
 	w->fig->attempts++;
-	draw_success(w, a);
+	w->fig->polls += a->phase > PHASE_SUBMIT;
+	worker_success(w, a);
 	if (fault_now(w, FAULT_WORKER))
 		killed_as(a, OUTCOME_LOST, CLASS_LOST);
 	else if (fault_now(w, FAULT_FAIL))
@@ -86,6 +89,8 @@ void worker_begin(struct world *w, struct attempt *a)
 	}
 	if (a->code == OUTCOME_OK || one_in(c, 2))
 		later(w, takes / 2, EV_PUBLISH, a->pool, a->version, a->token, NULL);
+	if (a->phase > PHASE_SUBMIT)
+		timeout = remote_deadline() / US_PER_MS;
 	if (timeout >= 0 && a->ends_at - w->mono > timeout * US_PER_MS) {
 		a->ends_at = w->mono + timeout * US_PER_MS;
 		killed_as(a, OUTCOME_DEADLINE, CLASS_TIMEOUT);
@@ -111,11 +116,11 @@ void worker_kill(struct world *w, struct attempt *a)
 
 /* One transaction at the target: the fence must not be above, what the ledger has is not written
  * again. */
-static void publish(struct world *w, struct attempt *a)
+static void publish(struct world *w, struct attempt *a, bool again)
 {
 	struct mstep *m = mirror_step(w, &a->step);
 
-	if (a->published || a->code == OUTCOME_FAILED)
+	if ((a->published && !again) || a->code == OUTCOME_FAILED)
 		return;
 	if (a->token < m->fence) {
 		killed_as(a, OUTCOME_FAILED, CLASS_INTERNAL);
@@ -129,18 +134,29 @@ static void publish(struct world *w, struct attempt *a)
 	w->fig->effects++;
 }
 
+/* What it does before it ends; also one that then fails to say so. */
+static void act(struct world *w, struct attempt *a)
+{
+	if (a->phase == PHASE_RUN)
+		publish(w, a, false);
+	else
+		remote_act(w, a);
+}
+
 static void end(struct world *w, struct attempt *a)
 {
 	struct mstep *m = mirror_step(w, &a->step);
 
 	if (a->orphan)
 		return; /* dies with EV_DIE, and nobody hears it */
-	if (a->code == OUTCOME_OK)
-		publish(w, a);
+	if (a->code == OUTCOME_OK && a->phase != PHASE_RUN)
+		remote_report(w, a);
+	if (a->code == OUTCOME_OK && !a->handle)
+		publish(w, a, a->phase != PHASE_RUN);
 	else if (fault_now(w, FAULT_CLOCK)) /* while its retry waits */
 		later(
 		    w, spread(&w->chance, 1000, 20 * US_PER_S), EV_FAULT, FAULT_CLOCK, 0, 0, NULL);
-	if (a->code == OUTCOME_OK && !of_the_past(w, a->token)) {
+	if (a->code == OUTCOME_OK && !a->handle && !of_the_past(w, a->token)) {
 		m->ok_token = a->token;
 		m->ok_pool = a->pool;
 	}
@@ -158,7 +174,7 @@ void on_worker_event(struct world *w, const struct event *e)
 	if (e->kind == EV_DIE)
 		attempt_free(w, a);
 	else if (e->kind == EV_PUBLISH && (e->b == a->version || one_in(&w->chance, 2)))
-		publish(w, a);
+		act(w, a);
 	else if (e->kind == EV_END && e->b == a->version)
 		end(w, a);
 }

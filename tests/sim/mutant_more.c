@@ -1,0 +1,49 @@
+/* mutant_more.c: planted bugs inside the scheduler, as in mutant.c: of work elsewhere. */
+#include "core/sched/report.h"
+#include "core/sched/tx.h"
+#include "tests/sim/sim.h"
+
+#define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
+WRAP(attempt_lost);
+WRAP(remote_lost);
+WRAP(remote_outcome);
+WRAP(remote_stop);
+__typeof__(slots_change) __real_slots_change;
+
+/* ---- work elsewhere ---- */
+
+int __wrap_attempt_lost(struct tx *x, struct step_rec *s, const char *message)
+{
+	if (mutant(MUTANT_WORK_TWICE) && !s->submitted)
+		s->submission++;
+	return __real_attempt_lost(x, s, message);
+}
+
+int __wrap_remote_lost(struct tx *x, struct step_rec *s, const char *message)
+{
+	if (mutant(MUTANT_POLL_AGAIN))
+		return step_move(x, s, STEP_READY, x->now);
+	return __real_remote_lost(x, s, message);
+}
+
+int __wrap_remote_outcome(struct tx *x, struct step_rec *s, struct report *p, bool *ret_open)
+{
+	uint32_t submission = s->submission;
+	int rc;
+
+	if (mutant(MUTANT_POLL_EARLY))
+		p->poll_after_ms = 0;
+	rc = __real_remote_outcome(x, s, p, ret_open);
+	if (mutant(MUTANT_WORK_KEPT))
+		s->submission = submission;
+	if (rc == 0 && *ret_open && mutant(MUTANT_POLL_SLOT))
+		rc = __real_slots_change(x, 1);
+	return rc;
+}
+
+int __wrap_remote_stop(struct tx *x, struct step_rec *s, enum remote_stop why)
+{
+	if (mutant(MUTANT_STOP_UNSEEN))
+		return step_move(x, s, STEP_CANCELLED, TIME_NONE);
+	return __real_remote_stop(x, s, why);
+}
