@@ -5,13 +5,26 @@
 
 #include <string.h>
 
-/* POSTs and prints the reply: JSON as asked, else the sentence. Frees body. */
+/* The reply counts runs of the object. */
+static void say_count(const char *object, int64_t n)
+{
+	if (n == 0)
+		printf("%s: no run is open\n", object);
+	else
+		printf("%s: %lld run%s being cancelled\n", object, (long long)n,
+		    n == 1 ? " is" : "s are");
+}
+
+/* POSTs and prints the reply: JSON as asked, else the sentence (NULL: what it counts). Frees body.
+ */
 static int act(
     struct cli *cli, const char *path, struct json *body, const char *sentence, const char *object)
 {
 	struct json *reply;
 	int rc = cli_ask(cli, "POST", path, body, &reply);
-	if (reply)
+	if (reply && sentence == NULL)
+		say_count(object, json_get_i64(reply, "count", 0));
+	else if (reply)
 		printf("%s %s\n", object, sentence);
 	json_free(reply);
 	return rc;
@@ -34,7 +47,7 @@ static int cancel_all(struct cli *cli, const char *dag, bool hard)
 		json_put(body, "dag", json_new_str(dag));
 	else
 		json_put(body, "all", json_new_bool(true));
-	return act(cli, "/v1/cancel", body, "cancelled", dag ? dag : "all runs");
+	return act(cli, "/v1/cancel", body, NULL, dag ? dag : "all");
 }
 
 static int run_cancel(struct cli *cli, const struct args *a)
@@ -67,6 +80,8 @@ const struct command cmd_cancel = {
     .synopsis = "RUN | --dag DAG | --all [--hard]",
     .summary = "Cancel a run: waiting steps at once, running ones after their grace",
     .help = "A step that ends well before its grace is over counts as succeeded.\n"
+	    "--dag and --all mean the runs that are open now. Thousands end in small steps,\n"
+	    "also after a restart of the daemon, and none of them starts meanwhile.\n"
 	    "\nExamples:\n  sluice cancel shop_nightly\n  sluice cancel --dag shop_nightly --hard",
     .opts = cancel_opts,
     .run = run_cancel,

@@ -1,7 +1,7 @@
-/* cancel.c: the flag and all that has not begun, in one transaction (rule 20); what runs is killed
- * after the commit (rule 21) and ends by its outcome. Of a foreach with thousands of items at most
- * CANCEL_AT_ONCE end in one transaction; the rest follows by DUE_CANCEL, and DISPATCH hands none of
- * them out meanwhile. */
+/* cancel.c: of one run: the flag and all that has not begun, in one transaction (rule 20); what
+ * runs is killed after the commit (rule 21) and ends by its outcome. Of a foreach with thousands of
+ * items at most CANCEL_AT_ONCE end in one transaction; the rest follows by DUE_CANCEL, and DISPATCH
+ * hands none of them out meanwhile. The operation itself; of many runs: cancel_many.c. */
 #include "core/sched/tx.h"
 
 #include <string.h>
@@ -30,11 +30,9 @@ int cancel_step(struct tx *x, struct step_rec *s)
 	}
 }
 
-/* *ret_more: items are left for the next transaction. */
-static int cancel_items(struct tx *x, bool kill, bool *ret_more)
+/* *ret_more: items are left for the next transaction. *moved: in and out. */
+static int cancel_items(struct tx *x, bool kill, uint32_t *moved, bool *ret_more)
 {
-	bool bounded = x->run.state == RUN_RUNNING;
-	uint32_t moved = 0;
 	struct view_walk w;
 	struct step_rec s;
 	struct slice value;
@@ -52,12 +50,12 @@ static int cancel_items(struct tx *x, bool kill, bool *ret_more)
 			continue;
 		if (s.state == STEP_RUNNING) {
 			rc = kill ? kill_step(x, &s) : 0;
-		} else if (bounded && moved >= CANCEL_AT_ONCE) {
+		} else if (*moved >= CANCEL_AT_ONCE) {
 			*ret_more = true;
 			if (!kill)
 				return 0;
 		} else {
-			moved++;
+			(*moved)++;
 			rc = cancel_step(x, &s);
 		}
 		if (rc != 0)
@@ -86,6 +84,7 @@ static int cancel_arm(struct tx *x, bool more)
 	return due_add(x, &k);
 }
 
+/* Many runs may be due at once: together they end no more than one may. */
 int cancel_go_on(struct tx *x, const struct due_key *due)
 {
 	bool more;
@@ -93,9 +92,9 @@ int cancel_go_on(struct tx *x, const struct due_key *due)
 
 	if (rc != 0)
 		return rc;
-	if (!x->run.cancel || x->run.state != RUN_RUNNING || x->run.cancel_at == 0)
+	if (!x->run.cancel || run_state_ended(x->run.state) || x->run.cancel_at == 0)
 		return ERR_CORRUPT;
-	rc = cancel_items(x, false, &more);
+	rc = cancel_items(x, false, &x->cancelled, &more);
 	if (rc == 0)
 		rc = cancel_arm(x, more);
 	return rc != 0 ? rc : flow_settle(x);
@@ -104,6 +103,7 @@ int cancel_go_on(struct tx *x, const struct due_key *due)
 int run_cancel(struct tx *x, const char *message)
 {
 	struct step_rec s;
+	uint32_t moved = 0;
 	bool more;
 	int rc = 0;
 
@@ -116,74 +116,60 @@ int run_cancel(struct tx *x, const char *message)
 			rc = s.state == STEP_RUNNING ? kill_step(x, &s) : cancel_step(x, &s);
 	}
 	if (rc == 0)
-		rc = cancel_items(x, true, &more);
+		rc = cancel_items(x, true, &moved, &more);
 	if (rc == 0)
 		rc = cancel_arm(x, more);
 	return rc != 0 ? rc : flow_settle(x);
 }
 
-static int cancel_open(struct tx *x, const char *actor)
+static void say_who(const char *actor, char *out)
 {
-	char message[MESSAGE_MAX];
 	struct str text;
 
 	str_init(&text, MESSAGE_MAX);
 	str_addf(&text, "cancelled by %.200s", actor != NULL && actor[0] != 0 ? actor : "a person");
-	str_copy(message, sizeof(message), str_peek(&text));
+	str_copy(out, MESSAGE_MAX, str_peek(&text));
 	str_done(&text);
-	x->r->count++;
-	result_add_run(x, x->run.no);
-	return run_cancel(x, message);
 }
 
-/* Runs of one state, of one DAG (dag_no) or of all (0). */
-static int cancel_state(struct tx *x, enum run_state state, uint32_t dag_no, const char *actor)
+static int cancel_one(struct tx *x, const struct op *op)
 {
-	uint8_t prefix = (uint8_t)state;
-	struct view_walk w;
-	uint64_t run;
-	int rc;
+	char message[MESSAGE_MAX];
+	int rc = run_open(x, op->u.cancel.run);
 
-	view_walk_init(&w, x->v, TABLE_RUN_STATE, &prefix, 1, false);
-	while ((rc = view_walk_next(&w, NULL)) == 0) {
-		rc = key_tail_u64((struct slice){w.key, w.key_n}, &run);
-		if (rc == 0)
-			rc = must(run_open(x, run));
-		if (rc == 0 && (dag_no == 0 || x->run.dag_no == dag_no) &&
-		    (!x->run.cancel || x->hard))
-			rc = cancel_open(x, actor);
-		if (rc != 0)
-			return rc;
-	}
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	if (rc == ERR_NOT_FOUND)
+		return refuse(x, ERR_NOT_FOUND, "there is no such run");
+	if (rc != 0)
+		return rc;
+	if (run_state_ended(x->run.state))
+		return refuse(
+		    x, ERR_CONFLICT, "the run has ended already: %s", run_state_name(x->run.state));
+	x->hard = op->u.cancel.hard;
+	if (x->run.cancel && !x->hard)
+		return 0;
+	x->r->count++;
+	result_add_run(x, x->run.no);
+	say_who(op->u.cancel.actor, message);
+	return run_cancel(x, message);
 }
 
 int op_cancel(struct tx *x, const struct op *op)
 {
-	const char *actor = op->u.cancel.actor;
+	const char *name = op->u.cancel.dag != NULL ? op->u.cancel.dag : "";
+	struct cancel_rec c = {.hard = op->u.cancel.hard};
 	struct dag_rec d = {0};
 	int rc;
 
-	x->hard = op->u.cancel.hard;
-	if (op->u.cancel.run != 0) {
-		rc = run_open(x, op->u.cancel.run);
-		if (rc == ERR_NOT_FOUND)
-			return refuse(x, ERR_NOT_FOUND, "there is no such run");
-		if (rc != 0)
-			return rc;
-		if (run_state_ended(x->run.state))
-			return refuse(x, ERR_CONFLICT, "the run has ended already: %s",
-			    run_state_name(x->run.state));
-		return x->run.cancel && !x->hard ? 0 : cancel_open(x, actor);
-	}
+	if (op->u.cancel.run != 0)
+		return cancel_one(x, op);
 	if (!op->u.cancel.all) {
-		rc = dag_get_named(x->v, op->u.cancel.dag != NULL ? op->u.cancel.dag : "", &d);
+		rc = dag_get_named(x->v, name, &d);
 		if (rc == ERR_NOT_FOUND)
-			return refuse_dag(x, op->u.cancel.dag != NULL ? op->u.cancel.dag : "");
+			return refuse_dag(x, name);
 		if (rc != 0)
 			return rc;
 	}
-	/* queued first: what the running ones free must not start them */
-	rc = cancel_state(x, RUN_QUEUED, d.no, actor);
-	return rc != 0 ? rc : cancel_state(x, RUN_RUNNING, d.no, actor);
+	c.dag_no = d.no;
+	say_who(op->u.cancel.actor, c.message);
+	return cancel_many(x, &c, &x->r->count);
 }

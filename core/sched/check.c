@@ -283,7 +283,7 @@ static void check_run_indexes(struct checker *c)
 	if (r->cancel_at != 0) {
 		key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
 		want(c, TABLE_DUE, &k, "cancel");
-		if (r->state != RUN_RUNNING || !r->cancel)
+		if (run_state_ended(r->state) || !r->cancel)
 			report(c, "run %llu: a cancel goes on, but the run is %s",
 			    (unsigned long long)r->no, run_state_name(r->state));
 	}
@@ -417,6 +417,7 @@ static void check_due_entry(struct checker *c, struct slice key)
 	struct outbox_rec m;
 	struct step_rec st;
 	struct backfill_rec b;
+	struct cancel_rec order;
 	struct key k;
 	bool ok = key_parse_due(key, &d) == 0;
 
@@ -444,6 +445,8 @@ static void check_due_entry(struct checker *c, struct slice key)
 		key_due_run(&k, r.queue_until, DUE_QUEUE_TIMEOUT, d.run);
 	else if (ok && d.kind == DUE_BACKFILL && backfill_get(c->v, d.run, &b) == 0)
 		key_due_run(&k, b.due_at, DUE_BACKFILL, d.run);
+	else if (ok && d.kind == DUE_CANCEL_MANY && cancel_get(c->v, d.run, &order) == 0)
+		key_due_run(&k, order.due_at, DUE_CANCEL_MANY, d.run);
 	if (!ok || k.n != key.n || memcmp(k.b, key.p, key.n) != 0)
 		report(c, "table due: an entry of kind %d at %lld has nothing that it is for",
 		    (int)d.kind, (long long)d.at);
@@ -516,6 +519,8 @@ int check_store(const struct view *v, void (*problem)(void *arg, const char *tex
 		rc = check_counts(&out);
 	if (rc == 0)
 		rc = check_backfills(&out);
+	if (rc == 0)
+		rc = check_cancels(&out);
 	if (rc == 0)
 		rc = check_audit(&out);
 	return rc != 0 ? rc : check_names(&out);

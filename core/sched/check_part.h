@@ -16,6 +16,7 @@ int check_names(
     struct check_out *o) CHECK_RESULT; /* DAGs, listeners, schedules, data sets, events */
 
 int check_backfills(struct check_out *o) CHECK_RESULT;
+int check_cancels(struct check_out *o) CHECK_RESULT;
 int check_audit(struct check_out *o) CHECK_RESULT; /* the chain of the records */
 
 #endif

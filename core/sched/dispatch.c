@@ -89,6 +89,7 @@ static int hand_out(struct tx *x, struct step_rec *s, struct lease *l)
 static int dispatch_one(struct tx *x, const struct step_ref *ref, struct lease *l)
 {
 	struct step_rec s;
+	bool reached;
 	int blocked, rc = must(run_open(x, ref->run));
 
 	if (rc == 0)
@@ -99,6 +100,9 @@ static int dispatch_one(struct tx *x, const struct step_ref *ref, struct lease *
 		return hand_out(x, &s, l);
 	if (s.state != STEP_READY || s.blocked != 0)
 		return ERR_CORRUPT;
+	rc = cancel_reach(x, &l->cancelled, &reached);
+	if (rc != 0 || reached)
+		return rc;
 	if (x->run.cancel) {
 		l->cancelled++;
 		return cancel_step(x, &s);

@@ -188,6 +188,7 @@ static int room(struct tx *x, uint32_t dag_no, uint64_t *ret)
 
 static int pump_dag(struct tx *x, uint32_t dag_no)
 {
+	const struct cancel_rec *order;
 	uint64_t run, may;
 	int rc;
 
@@ -202,6 +203,11 @@ static int pump_dag(struct tx *x, uint32_t dag_no)
 		if (rc != 0)
 			return rc == ERR_NOT_FOUND ? 0 : rc;
 		rc = run_open(x, run);
+		if (rc == 0)
+			rc = cancel_meant(x, &order);
+		/* as good as cancelled: the DAG comes here again when it is */
+		if (rc == 0 && (x->run.cancel || order != NULL))
+			return 0;
 		if (rc == 0)
 			rc = run_start(x);
 		if (rc != 0)

@@ -75,8 +75,8 @@ struct due_key {
 	wall_us at; /* rounded up to ms: never before the instant itself */
 	enum due_kind kind;
 	struct step_ref step; /* DUE_RETRY, DUE_POLL */
-	/* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint; DUE_BACKFILL:
-	 * its number */
+	/* DUE_RUN_TIMEOUT, DUE_QUEUE_TIMEOUT, DUE_LATE; DUE_OUTBOX: the endpoint; DUE_BACKFILL,
+	 * DUE_CANCEL_MANY: its number */
 	uint64_t run;
 	uint32_t dag_no;	     /* DUE_CRON, DUE_CATCHUP */
 	char trigger[PLAN_NAME_MAX]; /* DUE_CRON, DUE_CATCHUP */

@@ -9,10 +9,12 @@ core_sched_libsl_sched_la_SOURCES = \
 	%D%/backfill.h \
 	%D%/backfill_plan.c \
 	%D%/cancel.c \
+	%D%/cancel_many.c \
 	%D%/catchup.c \
 	%D%/check.c \
 	%D%/check.h \
 	%D%/check_backfill.c \
+	%D%/check_cancel.c \
 	%D%/check_count.c \
 	%D%/check_name.c \
 	%D%/check_part.h \

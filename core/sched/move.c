@@ -358,7 +358,7 @@ int run_timers(struct tx *x)
 	struct key k;
 	int rc = queue_timer(x);
 
-	if (rc == 0 && r->cancel_at != 0 && r->state != RUN_RUNNING) {
+	if (rc == 0 && r->cancel_at != 0 && run_state_ended(r->state)) {
 		key_due_run(&k, r->cancel_at, DUE_CANCEL, r->no);
 		rc = due_del(x, &k);
 		r->cancel_at = 0;
@@ -394,6 +394,8 @@ int run_move(struct tx *x, enum run_state to)
 	if (from == to)
 		return 0;
 	rc = run_index(x, false);
+	if (rc == 0 && to == RUN_QUEUED)
+		rc = cancel_spare(x);
 	r->state = to;
 	x->run_dirty = true;
 	if (rc == 0)
@@ -408,7 +410,8 @@ int run_move(struct tx *x, enum run_state to)
 		r->ended_at = TIME_NONE;
 	else if (to != RUN_RUNNING)
 		r->ended_at = x->now;
-	if (from == RUN_RUNNING || to == RUN_QUEUED)
+	/* a queued one that ends may have kept others from starting (flow_pump) */
+	if (from == RUN_RUNNING || to != RUN_RUNNING)
 		pump_add(x, r->dag_no);
 	if (rc == 0 && from == RUN_RUNNING && r->reopened > 0 && r->downstream == DOWNSTREAM_ONCE)
 		rc = once_tell(x);

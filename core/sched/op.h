@@ -277,7 +277,7 @@ int sched_dispatch(
  * (u32, 1); integers big-endian. core/store reads these three at open. */
 #define STORE_SCHEMA 1u
 /* Raised with every version of a record and every table; kept as META_MIN_READER. */
-#define STORE_LEVEL 2u
+#define STORE_LEVEL 3u
 int sched_format(const struct view *v, const uint8_t uuid[16], wall_us now) CHECK_RESULT;
 /* The first due instant, TIME_NONE where nothing is due. */
 int sched_next_due(const struct view *v, wall_us *ret_at) CHECK_RESULT;

@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool stands_aside(const struct run_rec *r)
+static bool stands_aside(const cancel_vec *orders, const struct run_rec *r)
 {
-	return r->trigger == TRIGGER_BACKFILL || r->backfill != 0 || r->cancel;
+	return r->trigger == TRIGGER_BACKFILL || r->backfill != 0 || r->cancel ||
+	       cancel_means(orders, r) != NULL;
 }
 
 /* Calls fn for each queued run of the DAG, first in line first, until it says otherwise than 0. */
@@ -69,6 +70,7 @@ static int each_running(const struct view *v, uint32_t dag_no, queued_fn fn, voi
 struct census {
 	uint64_t running, waiting; /* waiting: without those that stand aside */
 	struct run_rec *first;
+	cancel_vec orders;     /* what they mean is as good as cancelled */
 	VEC(uint64_t) victims; /* that do not stand aside, in the order in which they give way */
 };
 
@@ -78,11 +80,11 @@ static int count_one(void *arg, const struct run_rec *r)
 
 	if (r->state == RUN_RUNNING)
 		c->running++;
-	else if (!stands_aside(r))
+	else if (!stands_aside(&c->orders, r))
 		c->waiting++;
 	if (c->running + c->waiting == 1 && c->first->no == 0)
 		*c->first = *r;
-	if (!stands_aside(r))
+	if (!stands_aside(&c->orders, r))
 		VEC_ADD(&c->victims, r->no);
 	return 0;
 }
@@ -96,8 +98,13 @@ static int take_census(
 	memset(c, 0, sizeof(*c));
 	memset(ret_first, 0, sizeof(*ret_first));
 	c->first = ret_first;
-	rc = each_running(v, dag_no, count_one, c);
-	return rc != 0 ? rc : each_queued(v, dag_no, count_one, c);
+	rc = cancel_load(v, &c->orders);
+	if (rc == 0)
+		rc = each_running(v, dag_no, count_one, c);
+	if (rc == 0)
+		rc = each_queued(v, dag_no, count_one, c);
+	VEC_DONE(&c->orders);
+	return rc;
 }
 
 int overlap_skips(const struct view *v, const struct run_new *n, bool *ret, struct run_rec *ret_by)

@@ -159,24 +159,11 @@ static int plan_switch(struct tx *x, struct dag_rec *d, const struct plan *p)
 
 static int cancel_queued(struct tx *x, const struct dag_rec *d)
 {
-	struct view_walk w;
-	uint64_t run;
-	struct key k;
-	int rc;
+	struct cancel_rec c = {
+	    .dag_no = d->no, .queued = true, .message = "cancelled: the DAG's file is gone"};
+	uint32_t count;
 
-	key_init(&k);
-	key_u32(&k, d->no);
-	view_walk_init(&w, x->v, TABLE_RUN_QUEUE, k.b, k.n, false);
-	while ((rc = view_walk_next(&w, NULL)) == 0) {
-		rc = key_tail_u64((struct slice){w.key, w.key_n}, &run);
-		if (rc == 0)
-			rc = must(run_open(x, run));
-		if (rc == 0)
-			rc = run_cancel(x, "cancelled: the DAG's file is gone");
-		if (rc != 0)
-			return rc;
-	}
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return cancel_many(x, &c, &count);
 }
 
 static int dag_gone(struct tx *x, struct dag_rec *d)

@@ -58,7 +58,8 @@ static bool is_wait(const struct key *k)
 	enum due_kind kind = k->n > 8 ? (enum due_kind)k->b[8] : DUE_CRON;
 
 	return kind == DUE_RETRY || kind == DUE_RUN_TIMEOUT || kind == DUE_QUEUE_TIMEOUT ||
-	       kind == DUE_LATE || kind == DUE_POLL || kind == DUE_OUTBOX || kind == DUE_BACKFILL;
+	       kind == DUE_LATE || kind == DUE_POLL || kind == DUE_OUTBOX || kind == DUE_BACKFILL ||
+	       kind == DUE_CANCEL || kind == DUE_CANCEL_MANY;
 }
 
 static void key_mark(struct key *k, const void *due, size_t n)
@@ -151,6 +152,7 @@ static int move_run(struct tx *x, const struct due_key *due, int64_t step, struc
 		return rc;
 	at = due->kind == DUE_RUN_TIMEOUT     ? &x->run.deadline_at
 	     : due->kind == DUE_QUEUE_TIMEOUT ? &x->run.queue_until
+	     : due->kind == DUE_CANCEL	      ? &x->run.cancel_at
 					      : &x->run.late_at;
 	*at = moved(*at, step);
 	x->run_dirty = true;
@@ -170,6 +172,18 @@ static int move_backfill(struct tx *x, const struct due_key *due, int64_t step, 
 	return backfill_put(x->v, &b);
 }
 
+static int move_cancel(struct tx *x, const struct due_key *due, int64_t step, struct key *ret)
+{
+	struct cancel_rec c;
+	int rc = must(cancel_get(x->v, due->run, &c));
+
+	if (rc != 0)
+		return rc;
+	c.due_at = moved(c.due_at, step);
+	key_due_run(ret, c.due_at, DUE_CANCEL_MANY, c.no);
+	return cancel_put(x->v, &c);
+}
+
 static int move_one(struct tx *x, const struct due_key *due, int64_t step, struct key *ret)
 {
 	switch (due->kind) {
@@ -180,6 +194,8 @@ static int move_one(struct tx *x, const struct due_key *due, int64_t step, struc
 		return outbox_shift(x, (uint32_t)due->run, step, ret);
 	case DUE_BACKFILL:
 		return move_backfill(x, due, step, ret);
+	case DUE_CANCEL_MANY:
+		return move_cancel(x, due, step, ret);
 	default:
 		return move_run(x, due, step, ret);
 	}

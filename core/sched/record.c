@@ -181,8 +181,9 @@ static const struct field run_fields[] = {
     SINCE(2, run_rec, downstream, F_ENUM, DOWNSTREAM_N),
     SINCE(2, run_rec, late, F_BOOL, 1),
     SINCE(3, run_rec, cancel_at, F_U64, 8),
+    SINCE(4, run_rec, spared, F_U64, 8),
 };
-CODEC(run, run_rec, 3)
+CODEC(run, run_rec, 4)
 
 static const struct field step_fields[] = {
     AT(step_rec, run, F_U64, 8),
@@ -366,3 +367,17 @@ static const struct field audit_fields[] = {
     BYTES(audit_rec, prev),
 };
 CODEC(audit, audit_rec, 1)
+
+static const struct field cancel_fields[] = {
+    AT(cancel_rec, no, F_U64, 8),
+    AT(cancel_rec, dag_no, F_U32, 4),
+    AT(cancel_rec, upto, F_U64, 8),
+    AT(cancel_rec, queued, F_BOOL, 1),
+    AT(cancel_rec, hard, F_BOOL, 1),
+    AT(cancel_rec, state, F_ENUM, RUN_STATE_N),
+    AT(cancel_rec, at, F_U64, 8),
+    AT(cancel_rec, created_at, F_U64, 8),
+    AT(cancel_rec, due_at, F_U64, 8),
+    TEXT(cancel_rec, message),
+};
+CODEC(cancel, cancel_rec, 1)

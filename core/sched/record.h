@@ -134,6 +134,23 @@ struct run_rec {
 	bool late;		    /* late_after passed before it started: it was told once */
 	/* since version 3 */
 	wall_us cancel_at; /* while a cancel goes on over many items: its due entry; 0 */
+	/* since version 4 */
+	uint64_t
+	    spared; /* orders up to this one (cancel_rec.no) do not mean it: opened again since */
+};
+
+/* An order to cancel many runs that has not come to all of them yet: runs up to `upto` of a DAG, or
+ * of all (dag_no 0), but those opened again since (run_rec.spared). */
+struct cancel_rec {
+	uint64_t no;
+	uint32_t dag_no;
+	uint64_t upto;
+	bool queued;	      /* only runs that have not begun: the DAG's file is gone */
+	bool hard;	      /* without grace */
+	enum run_state state; /* being walked: RUN_RUNNING, then RUN_QUEUED */
+	uint64_t at;	      /* run up to which that is done */
+	wall_us created_at, due_at;
+	char message[MESSAGE_MAX];
 };
 
 struct step_rec {
@@ -187,10 +204,11 @@ enum due_kind {
 	DUE_OUTBOX,
 	DUE_EXPIRE,
 	DUE_LATE,
-	DUE_POLL,     /* a submitted step is to be polled */
-	DUE_CATCHUP,  /* the next missed ticks of a schedule may start */
-	DUE_BACKFILL, /* the next runs of a backfill may start */
-	DUE_CANCEL    /* more items of a cancelled run are to end */
+	DUE_POLL,	/* a submitted step is to be polled */
+	DUE_CATCHUP,	/* the next missed ticks of a schedule may start */
+	DUE_BACKFILL,	/* the next runs of a backfill may start */
+	DUE_CANCEL,	/* more items of a cancelled run are to end */
+	DUE_CANCEL_MANY /* more runs of an order to cancel are to end */
 };
 
 #define SCHED_GAPS_MAX 8u
@@ -387,6 +405,7 @@ RECORD_CODEC(outbox, outbox_rec)
 RECORD_CODEC(endpoint, endpoint_rec)
 RECORD_CODEC(backfill, backfill_rec)
 RECORD_CODEC(audit, audit_rec)
+RECORD_CODEC(cancel, cancel_rec)
 #undef RECORD_CODEC
 
 #endif

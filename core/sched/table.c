@@ -480,6 +480,26 @@ int backfill_put(const struct view *v, const struct backfill_rec *r)
 	return put(v, TABLE_BACKFILL, &k, buf, backfill_encode(r, buf));
 }
 
+int cancel_get(const struct view *v, uint64_t no, struct cancel_rec *ret)
+{
+	struct slice s;
+	struct key k;
+	int rc;
+
+	key_run(&k, no);
+	rc = get(v, TABLE_CANCEL, &k, &s);
+	return rc != 0 ? rc : cancel_decode(s, ret, NULL);
+}
+
+int cancel_put(const struct view *v, const struct cancel_rec *r)
+{
+	uint8_t buf[RECORD_MAX];
+	struct key k;
+
+	key_run(&k, r->no);
+	return put(v, TABLE_CANCEL, &k, buf, cancel_encode(r, buf));
+}
+
 int audit_get(const struct view *v, uint64_t seq, struct audit_rec *ret)
 {
 	struct slice s;

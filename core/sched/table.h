@@ -83,6 +83,8 @@ int outbox_put(
     const struct view *v, const struct outbox_rec *r, const void *data, size_t n) CHECK_RESULT;
 int backfill_get(const struct view *v, uint64_t no, struct backfill_rec *ret) CHECK_RESULT;
 int backfill_put(const struct view *v, const struct backfill_rec *r) CHECK_RESULT;
+int cancel_get(const struct view *v, uint64_t no, struct cancel_rec *ret) CHECK_RESULT;
+int cancel_put(const struct view *v, const struct cancel_rec *r) CHECK_RESULT;
 int audit_get(const struct view *v, uint64_t seq, struct audit_rec *ret) CHECK_RESULT;
 
 /* Counters of table count; a missing one is 0. */
@@ -122,5 +124,6 @@ int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESUL
 #define META_NEXT_OUTBOX "next_outbox"
 #define META_AUDIT_HEAD "audit_head" /* 32 bytes: hash of the newest audit record */
 #define META_NEXT_BACKFILL "next_backfill"
+#define META_NEXT_CANCEL "next_cancel"
 
 #endif

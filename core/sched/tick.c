@@ -419,6 +419,8 @@ static int due_one(struct tx *x, const struct due_key *due)
 		return due_queue_timeout(x, due);
 	case DUE_CANCEL:
 		return cancel_go_on(x, due);
+	case DUE_CANCEL_MANY:
+		return cancel_many_go_on(x, due->run);
 	case DUE_BACKFILL:
 		return backfill_due(x, due->run);
 	case DUE_CATCHUP:

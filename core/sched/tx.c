@@ -50,6 +50,7 @@ int tx_done(struct tx *x, int rc)
 	VEC_DONE(&x->backfills);
 	VEC_DONE(&x->once_runs);
 	VEC_DONE(&x->paired);
+	VEC_DONE(&x->cancels);
 	return rc;
 }
 

@@ -23,6 +23,8 @@ struct published { /* a version, for the triggers that follow it */
 	uint64_t once; /* told at the end of this reopened run: each subscriber once; 0 */
 };
 
+typedef VEC(struct cancel_rec) cancel_vec;
+
 struct tx {
 	const struct view *v;
 	struct sched_env *env;
@@ -55,6 +57,9 @@ struct tx {
 	uint32_t backfilled;	 /* runs made for backfills in this transaction */
 	VEC(uint64_t) once_runs; /* started by the reopened run that is telling */
 	bool hard;		 /* what is killed gets no grace */
+	cancel_vec cancels;	 /* orders under way, once known */
+	bool cancels_known;
+	uint32_t cancelled; /* items that DUE_CANCEL has ended in this transaction */
 };
 
 /* ---- tx.c ---- */
@@ -263,6 +268,21 @@ int dataset_fire(struct tx *x); /* runs that follow x->published */
 int run_cancel(struct tx *x, const char *message);	   /* the open run */
 int cancel_step(struct tx *x, struct step_rec *s);	   /* where it has not begun */
 int cancel_go_on(struct tx *x, const struct due_key *due); /* DUE_CANCEL */
+
+/* ---- cancel_many.c: of a DAG, or of all ---- */
+/* c: what and how (dag_no, queued, hard, message). *ret_count: runs that it means and that no
+ * earlier one does. */
+int cancel_many(struct tx *x, struct cancel_rec *c, uint32_t *ret_count);
+int cancel_many_go_on(struct tx *x, uint64_t no); /* DUE_CANCEL_MANY */
+/* The order that is to end the open run and has not come to it yet, or NULL: till then the run
+ * stands still. Dies at the next order. */
+int cancel_meant(struct tx *x, const struct cancel_rec **ret);
+/* Comes to it now, if there is one: *ret; adds to *cost. */
+int cancel_reach(struct tx *x, uint32_t *cost, bool *ret);
+int cancel_spare(struct tx *x); /* the open run is opened again: no order until now means it */
+int cancel_load(const struct view *v, cancel_vec *ret);
+const struct cancel_rec *cancel_means(const cancel_vec *orders, const struct run_rec *r);
+
 int attempt_lost(struct tx *x, struct step_rec *s, const char *message);
 int attempt_unlease(struct tx *x, struct step_rec *s);
 

@@ -69,7 +69,8 @@
 	X(BACKFILL_PART, "backfill_part") /* backfill u64, ds_no, partition -> version u64:        \
 					     published, told at its end (downstream once) */       \
 	X(RUN_PART, "run_part") /* run_no, ds_no, partition -> version u64, changed u8: published  \
-				   by a reopened run, told at its end (downstream once) */
+				   by a reopened run, told at its end (downstream once) */         \
+	X(CANCEL, "cancel")	/* u64 -> cancel_rec: orders that have not come to all runs yet */
 
 enum table {
 #define TABLE_ENUM(id, name) TABLE_##id,

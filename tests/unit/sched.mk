@@ -10,6 +10,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_apply.c \
 	tests/unit/test_sched_catchup.c \
 	tests/unit/test_sched_cancel.c \
+	tests/unit/test_sched_cancel_many.c \
 	tests/unit/test_sched_check.c \
 	tests/unit/test_sched_event.c \
 	tests/unit/test_sched_fire.c \

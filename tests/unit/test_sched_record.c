@@ -41,6 +41,7 @@ KIND(backfill, backfill_rec)
 KIND(audit, audit_rec)
 KIND(outbox, outbox_rec)
 KIND(endpoint, endpoint_rec)
+KIND(cancel, cancel_rec)
 #define ROW(n, type)                                                                               \
 	{                                                                                          \
 #n, sizeof(struct type), n##_enc, n##_dec                                          \
@@ -50,7 +51,7 @@ static const struct kind kinds[] = {ROW(dag, dag_rec), ROW(file, file_rec), ROW(
     ROW(dataset, dataset_rec), ROW(version, version_rec), ROW(join, join_rec),
     ROW(cursor, cursor_rec), ROW(token, token_rec), ROW(idempotency, idempotency_rec),
     ROW(outbox, outbox_rec), ROW(endpoint, endpoint_rec), ROW(backfill, backfill_rec),
-    ROW(audit, audit_rec)};
+    ROW(audit, audit_rec), ROW(cancel, cancel_rec)};
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 Test(sched_record, run_and_step_survive_a_round_trip)
@@ -189,10 +190,10 @@ Test(sched_record, layout_is_frozen)
 		uint8_t version;
 		size_t bytes; /* of a zeroed record */
 	} frozen[] = {{"dag", 1, 52}, {"file", 1, 60}, {"event", 1, 49}, {"dedupe", 1, 33},
-	    {"run", 3, 201}, {"step", 4, 178}, {"schedule", 2, 75}, {"dataset", 1, 33},
+	    {"run", 4, 209}, {"step", 4, 178}, {"schedule", 2, 75}, {"dataset", 1, 33},
 	    {"version", 1, 66}, {"join", 1, 31}, {"cursor", 1, 33}, {"token", 1, 25},
 	    {"idempotency", 1, 17}, {"outbox", 1, 63}, {"endpoint", 1, 58}, {"backfill", 1, 161},
-	    {"audit", 1, 57}};
+	    {"audit", 1, 57}, {"cancel", 1, 50}};
 
 	for (size_t k = 0; k < N_KINDS; k++) {
 		void *rec = mem_zalloc(kinds[k].size);
