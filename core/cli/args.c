@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HELP_COLUMNS 80
+#define DOC_COLUMN 30 /* where the sentence of an option begins */
+
 const struct cli_opt global_opts[] = {
     {"output", "FORMAT", "Print text (default), json or ndjson.", 'o'},
     {"config", "FILE", "Use this sluice.yaml.", 'c'},
@@ -165,6 +168,56 @@ bool args_expect(const struct args *a, size_t min, size_t max)
 	return false;
 }
 
+/* ---- help, within HELP_COLUMNS ---- */
+
+/* Up to a blank that is outside brackets: [--plan pinned|latest] stays whole. */
+static size_t unit_length(const char *s, const char *end)
+{
+	int depth = 0;
+	const char *p = s;
+	for (; p < end && (depth > 0 || !strchr(" \n", *p)); p++)
+		depth += (*p == '[') - (*p == ']');
+	return (size_t)(p - s);
+}
+
+/* From column `at` on; further lines behind `indent` blanks. */
+static void print_folded(const char *s, const char *end, size_t at, size_t indent)
+{
+	bool first = true;
+	while (s < end) {
+		size_t n = unit_length(s, end);
+		if (!first && at + 1 + n > HELP_COLUMNS) {
+			printf("\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			putchar(' ');
+			at++;
+		}
+		fwrite(s, 1, n, stdout);
+		at += n;
+		first = false;
+		for (s += n; s < end && strchr(" \n", *s);)
+			s++;
+	}
+	putchar('\n');
+}
+
+/* Paragraphs are filled anew, lines that begin with a blank stay as they are. */
+static void print_text(const char *s)
+{
+	while (*s) {
+		const char *end = s + strcspn(s, "\n");
+		bool fill = !strchr(" \n", s[0]);
+		while (fill && *end && !strchr(" \n", end[1]))
+			end += 1 + strcspn(end + 1, "\n");
+		if (!fill)
+			printf("%.*s\n", (int)(end - s), s);
+		else
+			print_folded(s, end, 0, 0);
+		s = *end ? end + 1 : end;
+	}
+}
+
 static void print_opts(const struct cli_opt *table)
 {
 	for (; table && table->name; table++) {
@@ -176,18 +229,24 @@ static void print_opts(const struct cli_opt *table)
 			    sep, value);
 		else
 			snprintf(left, sizeof(left), "    --%s%s%s", table->name, sep, value);
-		if (strlen(left) > 26)
-			printf("  %s\n  %26s  %s\n", left, "", table->doc);
+		if (strlen(left) > DOC_COLUMN - 4)
+			printf("  %s\n%*s", left, DOC_COLUMN, "");
 		else
-			printf("  %-26s  %s\n", left, table->doc);
+			printf("  %-*s", DOC_COLUMN - 2, left);
+		print_folded(table->doc, table->doc + strlen(table->doc), DOC_COLUMN, DOC_COLUMN);
 	}
 }
 
 void args_print_help(const struct command *c)
 {
-	printf("sluice %s %s\n\n%s.\n", c->name, c->synopsis, c->summary);
-	if (c->help && c->help[0])
-		printf("\n%s\n", c->help);
+	size_t indent = strlen("sluice ") + strlen(c->name) + (c->synopsis[0] != '\0');
+	printf("sluice %s%s", c->name, c->synopsis[0] ? " " : "");
+	print_folded(c->synopsis, c->synopsis + strlen(c->synopsis), indent, indent);
+	printf("\n%s.\n", c->summary);
+	if (c->help && c->help[0]) {
+		putchar('\n');
+		print_text(c->help);
+	}
 	printf("\nOptions:\n");
 	print_opts(c->opts);
 	print_opts(global_opts);

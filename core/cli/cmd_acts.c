@@ -167,7 +167,7 @@ static int run_mark(struct cli *cli, const struct args *a)
 }
 
 static const struct cli_opt mark_opts[] = {
-    {"state", "STATE", "succeeded, skipped or failed.", 0},
+    {"state", "succeeded|skipped|failed", "How it is to have ended.", 0},
     {NULL, NULL, NULL, 0},
 };
 const struct command cmd_mark = {

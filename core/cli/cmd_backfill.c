@@ -272,8 +272,8 @@ static int run(struct cli *cli, const struct args *a)
 
 #define LIST_OPTIONS                                                                               \
 	{"dag", "DAG", "With list: only backfills of this DAG.", 0},                               \
-	    {"state", "STATE",                                                                     \
-		"With list: only those running, paused, succeeded, failed or cancelled.", 0},      \
+	    {"state", "running|paused|succeeded|failed|cancelled",                                 \
+		"With list: only those in this state.", 0},                                        \
 	    {"limit", "N", "With list: at most N rows (100, at most 1000).", 'n'},                 \
 	{                                                                                          \
 		"after", "NEXT", "With list: the page behind this one.", 0                         \
@@ -313,7 +313,7 @@ static int run_list(struct cli *cli, const struct args *a)
 
 static const struct cli_opt list_opts[] = {
     {"dag", "DAG", "Only backfills of this DAG.", 0},
-    {"state", "STATE", "Only those running, paused, succeeded, failed or cancelled.", 0},
+    {"state", "running|paused|succeeded|failed|cancelled", "Only those in this state.", 0},
     {"limit", "N", "At most N rows (100, at most 1000).", 'n'},
     {"after", "NEXT", "The page behind this one: the `next` of the JSON output.", 0},
     {NULL, NULL, NULL, 0},

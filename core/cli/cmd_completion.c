@@ -56,7 +56,7 @@ static void take_token(struct behind *b, const char *s, size_t n)
 /* Tokens of a synopsis but options and their values. */
 static void behind_init(struct behind *b, const char *synopsis)
 {
-	static const char *const apart = " |[].";
+	static const char *const apart = " |[]";
 	bool value = false;
 	memset(b, 0, sizeof(*b));
 	str_init(&b->words, WORDS_MAX);
@@ -108,40 +108,56 @@ static void print_options(const struct cli_opt *table)
 		printf(" --%s", table->name);
 }
 
-/* `case $prev in --state) values=… ;;` */
+/* `case $previous in -o | --output) values=… ;;` */
 static void print_values(const struct cli_opt *table)
 {
 	for (; table && table->name; table++) {
+		const char *kind = value_kind(table);
 		struct str words;
 		str_init(&words, WORDS_MAX);
-		if (value_words(table, &words))
-			printf("\t\t--%s) values='%s' ;;\n", table->name, str_peek(&words));
-		else if (value_kind(table))
-			printf("\t\t--%s) kinds=%s options='' words='' ;;\n", table->name,
-			    value_kind(table));
+		bool choices = value_words(table, &words);
+		if (choices || kind)
+			fputs("\t\t", stdout);
+		if ((choices || kind) && table->letter)
+			printf("-%c | ", table->letter);
+		if (choices)
+			printf("--%s) values='%s' ;;\n", table->name, str_peek(&words));
+		else if (kind)
+			printf("--%s) kinds=%s options='' words='' ;;\n", table->name, kind);
 		str_done(&words);
 	}
 }
 
-static void print_cases(void)
+static void print_names_of_commands(void)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		printf("%s ", (*c)->name);
+}
+
+static void print_case(const struct command *c)
+{
+	struct behind b;
+	behind_init(&b, c->synopsis);
+	printf("\t%s)\n\t\toptions='", c->name);
+	print_options(c->opts);
+	print_options(global_opts);
+	printf("' words='%s' kinds='%s%s%s'\n\t\tcase $previous in\n", str_peek(&b.words),
+	    b.dags ? "dags " : "", b.runs ? "dags runs " : "", b.files ? "files" : "");
+	print_values(c->opts);
+	print_values(global_opts);
+	puts("\t\tesac ;;");
+	str_done(&b.words);
+}
+
+/* Words stand directly behind the command. */
+static void print_cases(const char *first)
 {
 	puts("\tcase $command in");
-	for (const struct command *const *c = commands; *c; c++) {
-		struct behind b;
-		behind_init(&b, (*c)->synopsis);
-		printf("\t%s)\n\t\toptions='", (*c)->name);
-		print_options((*c)->opts);
-		print_options(global_opts);
-		printf("' words='%s' kinds='%s%s%s'\n\t\tcase $previous in\n", str_peek(&b.words),
-		    b.dags ? "dags " : "", b.runs ? "dags runs " : "", b.files ? "files" : "");
-		print_values((*c)->opts);
-		print_values(global_opts);
-		puts(
-		    "\t\t-o) values='text json ndjson' ;;\n\t\t-c) kinds=files options='' words='' "
-		    ";;\n\t\tesac ;;");
-		str_done(&b.words);
-	}
-	puts("\tesac");
+	for (const struct command *const *c = commands; *c; c++)
+		print_case(*c);
+	fputs("\thelp) words='", stdout);
+	print_names_of_commands();
+	printf("' ;;\n\tesac\n\t%s || words=''\n", first);
 }
 
 static void print_bash(void)
@@ -153,10 +169,9 @@ static void print_bash(void)
 	       "\tCOMPREPLY=()\n"
 	       "\tif [ \"$COMP_CWORD\" -le 1 ]; then\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
-	for (const struct command *const *c = commands; *c; c++)
-		printf("%s ", (*c)->name);
+	print_names_of_commands();
 	puts("help' -- \"$current\")\n\t\treturn\n\tfi");
-	print_cases();
+	print_cases("[ \"$COMP_CWORD\" = 2 ]");
 	puts("\tif [ -n \"$values\" ]; then\n"
 	     "\t\tmapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$current\")\n"
 	     "\t\treturn\n"
@@ -200,7 +215,7 @@ static void print_zsh(void)
 	     "_sluice() {\n"
 	     "\tlocal command=${words[2]-} previous=${words[CURRENT-1]-} "
 	     "current=${words[CURRENT]-}\n"
-	     "\tlocal self=${words[1]} options= kinds= values= kind\n"
+	     "\tlocal self=${words[1]} at=$CURRENT options= kinds= values= kind\n"
 	     "\tlocal -a commands names\n"
 	     "\tcommands=(");
 	for (const struct command *const *c = commands; *c; c++) {
@@ -208,13 +223,14 @@ static void print_zsh(void)
 		print_quoted((*c)->summary);
 		puts("'");
 	}
-	puts("\t)\n"
+	puts("\t\t'help:Print the help of a command'\n"
+	     "\t)\n"
 	     "\tif (( CURRENT == 2 )); then\n"
 	     "\t\t_describe command commands\n"
 	     "\t\treturn\n"
 	     "\tfi\n"
 	     "\tlocal words=");
-	print_cases();
+	print_cases("(( at == 3 ))");
 	puts("\tif [[ -n $values ]]; then\n"
 	     "\t\tcompadd -- ${=values}\n"
 	     "\t\treturn\n"
@@ -288,8 +304,9 @@ static void print_fish(void)
 		print_fish_text((*c)->summary);
 		putchar('\n');
 		if (b.words.len)
-			printf("complete -c sluice -n %s -a '%s'\n", str_peek(&when),
-			    str_peek(&b.words));
+			printf("complete -c sluice -n '__fish_seen_subcommand_from %s; and test "
+			       "(count (commandline -opc)) = 2' -a '%s'\n",
+			    (*c)->name, str_peek(&b.words));
 		if (b.dags || b.runs)
 			printf(
 			    "complete -c sluice -n %s -a '(sluice completion dags 2>/dev/null)'\n",
@@ -305,6 +322,11 @@ static void print_fish(void)
 		str_done(&when);
 		str_done(&b.words);
 	}
+	fputs("complete -c sluice -n __fish_use_subcommand -a help\n"
+	      "complete -c sluice -n '__fish_seen_subcommand_from help' -a '",
+	    stdout);
+	print_names_of_commands();
+	puts("'");
 }
 
 /* ---- names from the daemon ---- */

@@ -116,7 +116,7 @@ static int run_runs(struct cli *cli, const struct args *a)
 
 static const struct cli_opt runs_opts[] = {
     {"dag", "DAG", "Only runs of this DAG.", 0},
-    {"state", "STATE", "Only runs in this state: queued running succeeded failed cancelled.", 0},
+    {"state", "queued|running|succeeded|failed|cancelled", "Only runs in this state.", 0},
     {"since", "TIME", "Only runs queued at or after this time; 2h: that long ago.", 0},
     LIST_OPTIONS,
     {NULL, NULL, NULL, 0},
@@ -188,7 +188,7 @@ static const struct cli_opt events_opts[] = {
 };
 const struct command cmd_events = {
     .name = "events",
-    .synopsis = "[--unmatched] [--since TIME] [--dag DAG] [--replay ID]",
+    .synopsis = "[--unmatched] [--since TIME] [--dag DAG] [--limit N] [--after NEXT] | --replay ID",
     .summary = "List events with what became of them",
     .help = "Examples:\n  sluice events --unmatched\n  sluice events --replay 1042\n  sluice why "
 	    "event:1042",

@@ -289,7 +289,7 @@ const struct command cmd_next = {
 	"note says what that does. --cron needs neither daemon nor sluice.yaml.\n"
 	"\nExamples:\n"
 	"  sluice next shop_nightly\n"
-	"  sluice next --cron '30 1 * * *' --timezone America/Los_Angeles --from 2026-10-30",
+	"  sluice next --cron '30 2 * * *' --timezone Europe/Paris --from 2026-10-24",
     .opts = opts,
     .run = run,
 };

@@ -104,6 +104,12 @@ int main(int argc, char **argv)
 		print_commands(stderr);
 		return EXIT_USAGE;
 	}
+	if (str_eq(argv[1], "help") && argc > 2) {
+		const struct command *of = find_command(argv[2]);
+		if (of)
+			args_print_help(of);
+		return of ? EXIT_OK : EXIT_USAGE;
+	}
 	if (str_eq(argv[1], "--help") || str_eq(argv[1], "-h") || str_eq(argv[1], "help")) {
 		print_commands(stdout);
 		return EXIT_OK;

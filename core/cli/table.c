@@ -116,6 +116,8 @@ static void put_rows(
 			    col->paint_state ? text_state_paint(t->cells.v[i + c]) : PAINT_NONE;
 			put_cell(cli, out, col, t->cells.v[i + c], width[c], c + 1 == t->n, p);
 		}
+		while (out->len > 0 && out->s[out->len - 1] == ' ') /* the last cells are empty */
+			out->s[--out->len] = '\0';
 		str_addc(out, '\n');
 	}
 }

@@ -36,6 +36,34 @@ touch file.yaml
 offers 'file.yaml ' sluice check 'fi'
 offers 'file.yaml ' sluice dags --config 'fi'
 
+echo "# every command and option of the help, and nothing else"
+mkdir none && cd none && cp ../sluice.bash . # no files, no daemon
+help_commands() { "$sluice" --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; }
+help_options() { "$sluice" "$1" --help | sed -n '/^Options:/,$s/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' | sort | tr '\n' ' '; }
+offers "$({ help_commands; echo help; } | sort | tr '\n' ' ')" sluice ''
+offers "$(help_commands | sort | tr '\n' ' ')" sluice help ''
+for command in $(help_commands); do
+	offers "$(help_options "$command")" sluice "$command" --
+done
+# the words behind a command are those that it names when it is given another
+for command in backfill cursor hook notify plugin token; do
+	knows=$("$sluice" "$command" nonesuch x 2>&1)
+	for word in $(complete_bash sluice "$command" '' | grep -vF .); do
+		checks=$((checks + 1))
+		[[ $knows == *[\ \`]"$word"[\ ,\`]* ]] || fail "\`$command $word\` is offered, and not known: $knows"
+	done
+	for word in $(sed -n 's/.* knows \(.*\), not .*/\1/p' <<<"$knows" | grep -o '\b[a-z]\{2,\}\b' | grep -vx and); do
+		offers "$word " sluice "$command" "$word"
+	done
+done
+offers '' sluice cursor show li
+offers '50 ' sluice runs -n 5 >/dev/null
+[ "$failures" = 1 ] || die "a wrong offer goes unnoticed"
+failures=0
+offers '' sluice runs -n 5
+offers 'failed skipped succeeded ' sluice mark run step --state ''
+cd ..
+
 echo "# names, with and without a daemon"
 printf 'deployment: completion\n' >sluice.yaml
 mkdir dags
@@ -81,6 +109,9 @@ if command -v zsh >/dev/null; then
 	zsh_makes $'sluice trigger or\t' 'sluice trigger orders'
 	zsh_makes $'sluice runs -o nd\t' 'sluice runs -o ndjson'
 	zsh_makes $'sluice rerun --dow\t' 'sluice rerun --downstream'
+	zsh_makes $'sluice cursor exp\t' 'sluice cursor export'
+	zsh_makes $'sluice help bac\tf\t' 'sluice help backfill'
+	zsh_makes $'sluice mark run step --state sk\t' 'sluice mark run step --state skipped'
 fi
 if command -v fish >/dev/null; then
 	fish_offers() { # fish_offers LINE TEXT: what fish offers for it begins so
@@ -95,6 +126,13 @@ if command -v fish >/dev/null; then
 	fish_offers 'sluice runs -o nd' ndjson
 	fish_offers 'sluice rerun --dow' --downstream
 	fish_offers 'sluice plugin li' list
+	fish_offers 'sluice help rer' rerun
+	for command in $(help_commands); do
+		checks=$((checks + 1))
+		# shellcheck disable=SC2016 # fish's own variable
+		got=$(HOME=$work fish --no-config -c 'source sluice.fish; complete -C "sluice $argv[1] --"' "$command" 2>&1 | cut -f 1 | sort | tr '\n' ' ')
+		[ "$got" = "$(help_options "$command")" ] || fail "of \`$command\` fish offers $got"
+	done
 fi
 cli 0 shutdown
 wait "$daemon"
