@@ -52,9 +52,9 @@ for command in backfill cursor hook notify plugin token; do
 		checks=$((checks + 1))
 		[[ $knows == *[\ \`]"$word"[\ ,\`]* ]] || fail "\`$command $word\` is offered, and not known: $knows"
 	done
-	for word in $(sed -n 's/.* knows \(.*\), not .*/\1/p' <<<"$knows" | grep -o '\b[a-z]\{2,\}\b' | grep -vx and); do
+	while read -r word; do
 		offers "$word " sluice "$command" "$word"
-	done
+	done < <(sed -n 's/.* knows \(.*\), not .*/\1/p' <<<"$knows" | grep -o '\b[a-z]\{2,\}\b' | grep -vx and)
 done
 offers '' sluice cursor show li
 offers '50 ' sluice runs -n 5 >/dev/null
