@@ -83,6 +83,11 @@ char *cli_config_path(const struct cli *cli);
 /* The compiled configuration (owned by the caller), by `sluice-worker --compile-config`. */
 int cli_config_load(const struct cli *cli, struct json **ret, struct err *err) CHECK_RESULT;
 
+/* ---- what others said (visible.c) ---- */
+/* json_parse; for a person control characters become visible. */
+int cli_parse(const struct cli *cli, const char *p, size_t n, size_t max, struct json **ret,
+    struct err *err) CHECK_RESULT;
+
 /* ---- requests (request.c): print their own errors, return an exit code ---- */
 /* body NULL for none. *ret is the parsed reply (owned by the caller) or NULL; ret and ret_status
  * may be NULL. */

@@ -73,7 +73,7 @@ static int compile(const struct cli *cli, const struct args *a, struct json **re
 	str_init(&out, 256u << 20);
 	int rc = exec_collect(path_of(PATH_WORKER), argv.v, 256u << 20, &out, &status, &err);
 	if (rc == 0)
-		rc = json_parse(str_peek(&out), out.len, 256u << 20, ret, &err);
+		rc = cli_parse(cli, str_peek(&out), out.len, 256u << 20, ret, &err);
 	for (size_t i = 0; i < argv.n; i++)
 		mem_free(argv.v[i]);
 	VEC_DONE(&argv);

@@ -103,6 +103,7 @@ static bool print_export(void *ctx, const struct json *j)
 static int export(struct cli *cli, const struct args *a)
 {
 	struct str path;
+	cli->output = OUTPUT_JSON; /* what is read again stays as it is */
 	str_init(&path, 8192);
 	str_add(&path, "/v1/cursors");
 	cli_add_query(&path, "dag", args_get(a, "dag", NULL));

@@ -44,7 +44,7 @@ static int print_log(
 		code = cli_error(
 		    rc == ERR_UNREACHABLE ? EXIT_UNREACHABLE : EXIT_INTERNAL, "%s", err.text);
 	else if (status >= 300 && required) {
-		if (json_parse(str_peek(&problem), problem.len, 1 << 20, &j, NULL) != 0)
+		if (cli_parse(cli, str_peek(&problem), problem.len, 1 << 20, &j, NULL) != 0)
 			j = NULL;
 		code = cli_problem(j, status);
 		json_free(j);
@@ -70,8 +70,10 @@ static int print_all(struct cli *cli, const struct args *a, const struct json *r
 		str_init(&step, 4096);
 		str_init(&title, 8192);
 		str_addf(&step, item ? "%s[%s]" : "%s", name, item);
-		str_addf(&title, "==> %s  attempt %lld  %s <==", str_peek(&step),
-		    (long long)json_get_i64(s, "attempt", 1), json_get_str(s, "state", ""));
+		str_add(&title, "==> ");
+		str_add_visible(&title, str_peek(&step), step.len);
+		str_addf(&title, "  attempt %lld  %s <==", (long long)json_get_i64(s, "attempt", 1),
+		    json_get_str(s, "state", ""));
 		struct str painted;
 		str_init(&painted, 1 << 14);
 		text_paint(cli, &painted, PAINT_BOLD, str_peek(&title));
@@ -91,7 +93,10 @@ static int run(struct cli *cli, const struct args *a)
 	if (!args_expect(a, 1, 2))
 		return EXIT_USAGE;
 	char *path = cli_path("/v1/runs/", a->pos[0], "");
+	enum output shown = cli->output;
+	cli->output = OUTPUT_JSON; /* an item is asked for by its key as it is */
 	int rc = cli_request(cli, "GET", path, NULL, &r, NULL);
+	cli->output = shown;
 	mem_free(path);
 	if (rc != EXIT_OK)
 		return rc;

@@ -24,7 +24,7 @@ static int describe(const struct cli *cli, struct json **ret)
 	str_init(&out, 64u << 20);
 	int rc = exec_collect(path_of(PATH_WORKER), argv, 64u << 20, &out, &status, &err);
 	if (rc == 0)
-		rc = json_parse(str_peek(&out), out.len, 64u << 20, ret, &err);
+		rc = cli_parse(cli, str_peek(&out), out.len, 64u << 20, ret, &err);
 	str_done(&out);
 	mem_free(config);
 	return rc ? cli_error(EXIT_INTERNAL, "%s", err.text) : EXIT_OK;

@@ -119,7 +119,7 @@ static bool on_event(void *arg, const char *event, const char *data)
 		puts(data);
 	f->dirty =
 	    f->dirty || str_eq(event, "run") || str_eq(event, "step") || str_eq(event, "reset");
-	if (json_parse(data, strlen(data), 8u << 20, &j, NULL) != 0)
+	if (cli_parse(f->cli, data, strlen(data), 8u << 20, &j, NULL) != 0)
 		return true;
 	const struct json *p = json_get(j, "progress");
 	const char *step = json_get_str(j, "step", json_get_str(j, "name", NULL));

@@ -64,7 +64,7 @@ static void show_log(struct local *l, const struct json *log)
 static void take_line(struct local *l, const char *text, size_t n)
 {
 	struct json *j = NULL;
-	if (json_parse(text, n, LINE_MAX_BYTES, &j, NULL) != 0)
+	if (cli_parse(l->live.cli, text, n, LINE_MAX_BYTES, &j, NULL) != 0)
 		return;
 	l->dirty = true;
 	if (json_get(j, "log")) {

@@ -11,7 +11,7 @@ core_cli_libsl_cli_la_SOURCES = \
 	%D%/cli.h %D%/config.c %D%/exec.c %D%/follow.c %D%/list.c %D%/live.c %D%/local.c \
 	%D%/plugin_new.c %D%/plugin_new.h %D%/pool_stop.c %D%/pool_stop.h \
 	%D%/request.c %D%/run_body.c %D%/run_body.h %D%/sse.c %D%/sse.h \
-	%D%/table.c %D%/text.c %D%/tree.c
+	%D%/table.c %D%/text.c %D%/tree.c %D%/visible.c
 core_cli_libsl_cli_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) \
 	-DSL_TEMPLATEDIR='"$(pkgdatadir)/template"'
 core_cli_libsl_cli_la_LIBADD = $(CURL_LIBS)

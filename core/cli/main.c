@@ -5,7 +5,6 @@
 
 #include <locale.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,18 +16,6 @@ const struct command *const commands[] = {
 #undef COMMAND_ENTRY
 	NULL,
 };
-
-int cli_error(int code, const char *fmt, ...)
-{
-	va_list ap;
-	fflush(stdout);
-	fputs("sluice: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return code;
-}
 
 static void print_commands(FILE *to)
 {

@@ -64,7 +64,7 @@ int cli_try(struct cli *cli, const char *method, const char *path, const char *b
 		rc = client_exchange(cli->client, method, path, body, &status, &out, &err);
 	/* /readyz and /livez answer in plain text. */
 	if (rc == 0 && (str_peek(&out)[0] == '{' || str_peek(&out)[0] == '['))
-		rc = json_parse(str_peek(&out), out.len, 64u << 20, &j, &err);
+		rc = cli_parse(cli, str_peek(&out), out.len, 64u << 20, &j, &err);
 	str_done(&out);
 	if (rc)
 		return cli_error(exit_for_error(rc), "%s", err.text);
