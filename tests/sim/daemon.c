@@ -175,8 +175,8 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 	bed_abort(w->bed);
 	w->fig->ops += n;
 	w->fig->batches++;
-	if (w->check_every > 0 && w->fig->batches % w->check_every == 0)
-		check_now(w);
+	if (w->fig->batches % (w->check_every == 1 ? 1 + w->runs.n / 50 : w->check_every) == 0)
+		check_now(w); /* each time, as long as there is little to read */
 }
 
 /* What a crash leaves of the effects: none, or the first few. */

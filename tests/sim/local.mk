@@ -14,7 +14,9 @@ tests_sim_sim_SOURCES = \
 	%D%/mirror.c \
 	%D%/mirror_step.c \
 	%D%/model.c \
+	%D%/model_overlap.c \
 	%D%/model_start.c \
+	%D%/model_wait.c \
 	%D%/mutant.c \
 	%D%/mutant_more.c \
 	%D%/person.c \
@@ -27,6 +29,7 @@ tests_sim_sim_SOURCES = \
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 tests_sim_sim_LDFLAGS = $(FLAGS_PROGRAM) \
 	-Wl,--wrap=attempt_lost -Wl,--wrap=remote_lost -Wl,--wrap=remote_outcome -Wl,--wrap=remote_stop \
+	-Wl,--wrap=late_arm -Wl,--wrap=overlap_make_room -Wl,--wrap=overlap_skips -Wl,--wrap=run_timers \
 	-Wl,--wrap=catchup_due -Wl,--wrap=catchup_judge -Wl,--wrap=cron_next -Wl,--wrap=dag_is_paused -Wl,--wrap=dataset_fire -Wl,--wrap=due_add -Wl,--wrap=op_due \
 	-Wl,--wrap=op_outcome -Wl,--wrap=op_pool_up -Wl,--wrap=op_unlease -Wl,--wrap=reclock_work -Wl,--wrap=resource_fits -Wl,--wrap=retry_decide \
 	-Wl,--wrap=run_insert -Wl,--wrap=run_cancel -Wl,--wrap=schedule_load -Wl,--wrap=sched_restore -Wl,--wrap=slots_change

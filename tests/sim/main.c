@@ -207,6 +207,9 @@ static void world_free(struct world *w)
 	VEC_DONE(&w->msteps);
 	VEC_DONE(&w->runs);
 	VEC_DONE(&w->fresh);
+	VEC_DONE(&w->refusals);
+	for (int d = 0; d < SIM_DAGS; d++)
+		VEC_DONE(&w->open[d]);
 	model_free(w);
 	mem_free(w->heap);
 }
@@ -285,6 +288,11 @@ static void print_figures(const struct figures *f, double took)
 	       "behind limits and pauses %.0f s\n",
 	    (unsigned long long)f->missed, (unsigned long long)f->extra, seconds(f->late_up_us),
 	    seconds(f->late_down_us), (unsigned long long)f->made_up, seconds(f->late_start_us));
+	printf(
+	    "sim: overlap left out %llu runs and cancelled %llu; %llu waited too long, %llu were "
+	    "told late\n",
+	    (unsigned long long)f->skipped, (unsigned long long)f->gave_way,
+	    (unsigned long long)f->queue_timeouts, (unsigned long long)f->late);
 	printf("sim: %.1f virtual years in %.1f s\n", f->years, took);
 }
 
@@ -406,7 +414,8 @@ int main(int argc, char **argv)
 	struct options o = {.first = 1, .targets = 100000};
 	int c, bad = 0;
 
-	log_init("sim", LOG_ERROR); /* LMDB in /dev/shm is worth a warning to others */
+	setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is there even if it is stopped */
+	log_init("sim", LOG_ERROR);	  /* LMDB in /dev/shm is worth a warning to others */
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 's' || c == 'f')
 			bad += number(optarg, &o.first);

@@ -33,6 +33,19 @@ struct mrun *mirror_run(struct world *w, uint64_t run)
 
 /* ---- effects ---- */
 
+static void fresh_add(struct world *w, const struct run_rec *r)
+{
+	struct fresh *f = VEC_PUSH(&w->fresh);
+
+	*f = (struct fresh){.no = r->no,
+	    .backfill = r->backfill,
+	    .timed = r->trigger <= TRIGGER_EVERY,
+	    .logical = r->logical_time};
+	str_copy(f->trigger, sizeof(f->trigger), r->trigger_name);
+	model_run_name(r, f->name, sizeof(f->name));
+	f->dag = (uint32_t)(r->dag[1] - '0');
+}
+
 static void run_new(struct world *w, uint64_t no)
 {
 	struct run_rec r;
@@ -46,19 +59,48 @@ static void run_new(struct world *w, uint64_t no)
 		return;
 	}
 	m->there = true;
-	if (r.trigger <= TRIGGER_EVERY && w->failed == false) {
-		struct fresh *f = VEC_PUSH(&w->fresh);
-
-		*f = (struct fresh){.no = no, .logical = r.logical_time};
-		str_copy(f->trigger, sizeof(f->trigger), r.trigger_name);
-		f->dag = (uint32_t)(r.dag[1] - '0');
-	}
+	m->backfill = r.backfill;
+	fresh_add(w, &r);
 	note(w, "run %llu is %s of %s, revision %u", (unsigned long long)no, r.key, r.dag,
 	    r.revision);
 	m->state = RUN_QUEUED;
 	m->spec = spec_of_plan(w, r.plan);
 	if (m->spec == NULL || m->spec != w->dag[m->spec->dag].spec)
 		fail(w, "run %llu has a plan that is not the live one", (unsigned long long)no);
+	if (w->failed)
+		return;
+	overlap_opened(w, no);
+	wait_queued(w, no, &r, r.queued_at);
+}
+
+static void refusal_add(struct world *w, uint64_t seq)
+{
+	struct refusal *f;
+	struct event_rec e;
+	const char *at;
+
+	if (event_get(bed_view(w->bed), seq, &e, NULL) != 0 || strcmp(e.type, "tick") != 0)
+		return;
+	at = strchr(e.source, ':'); /* "cron:d0/t1" */
+	if (at == NULL || strlen(at) < 5)
+		return;
+	f = VEC_PUSH(&w->refusals);
+	f->dag = (uint32_t)(at[2] - '0');
+	f->instant = e.time;
+	str_copy(f->trigger, sizeof(f->trigger), at + 4);
+}
+
+/* What the operation made and left out is known first. */
+static void gather(struct world *w, size_t from, size_t to)
+{
+	for (size_t i = from; i < to && !w->failed; i++) {
+		const struct effect *f = &w->fx.v[i];
+
+		if (f->kind == EFFECT_RUN && mirror_run(w, f->id) == NULL)
+			run_new(w, f->id);
+		else if (f->kind == EFFECT_EVENT && f->state == VERDICT_REJECTED)
+			refusal_add(w, f->id);
+	}
 }
 
 static void count_running(struct world *w, const struct spec *s)
@@ -99,30 +141,42 @@ static void run_effect(struct world *w, const struct effect *f)
 {
 	struct mrun *r = mirror_run(w, f->id);
 
-	if (r == NULL) {
-		run_new(w, f->id);
-		r = mirror_run(w, f->id);
-		if (r == NULL)
-			return;
-	}
+	if (r->state == RUN_QUEUED && f->state != RUN_QUEUED)
+		wait_left(w, f->id);
 	if (r->state == RUN_RUNNING && f->state != RUN_RUNNING)
 		w->running[r->spec->dag]--;
 	if (f->state == RUN_RUNNING && r->state != RUN_RUNNING)
 		count_running(w, r->spec);
-	if (run_state_ended(r->state) && !run_state_ended((enum run_state)f->state))
+	if (run_state_ended(r->state) && !run_state_ended((enum run_state)f->state)) {
 		r->cancelled = r->marked = false;
+		overlap_opened(w, f->id);
+		wait_queued(w, f->id, NULL, 0);
+	} else if (!run_state_ended(r->state) && run_state_ended((enum run_state)f->state)) {
+		overlap_ended(w, f->id);
+	}
+	if (f->state == RUN_CANCELLED && !r->cancelled && !r->marked)
+		fail(w, "run %llu of %s was cancelled without a reason", (unsigned long long)f->id,
+		    r->spec->name);
 	if (run_state_ended((enum run_state)f->state))
 		run_ended(w, f->id, r, (enum run_state)f->state);
 	r->state = (enum run_state)f->state;
 }
 
+/* It started and gave way to another in the same operation. */
+static bool ended_since(const struct world *w, size_t at, size_t to)
+{
+	for (size_t i = at + 1; i < to; i++) {
+		if (w->fx.v[i].kind == EFFECT_RUN && w->fx.v[i].id == w->fx.v[at].id &&
+		    run_state_ended((enum run_state)w->fx.v[i].state))
+			return true;
+	}
+	return false;
+}
+
 /* The places of runs that end are free before others take them: ends first. */
 void mirror_effects(struct world *w, size_t from, size_t to)
 {
-	for (size_t i = from; i < to && !w->failed; i++) {
-		if (w->fx.v[i].kind == EFFECT_RUN && mirror_run(w, w->fx.v[i].id) == NULL)
-			run_new(w, w->fx.v[i].id);
-	}
+	gather(w, from, to);
 	for (size_t i = from; i < to && !w->failed; i++) {
 		if (w->fx.v[i].kind == EFFECT_STEP)
 			mirror_step_effect(w, &w->fx.v[i]);
@@ -131,7 +185,8 @@ void mirror_effects(struct world *w, size_t from, size_t to)
 		for (size_t i = from; i < to && !w->failed; i++) {
 			const struct effect *f = &w->fx.v[i];
 
-			if (f->kind == EFFECT_RUN && (f->state == RUN_RUNNING) == (pass == 1))
+			if (f->kind == EFFECT_RUN && (f->state == RUN_RUNNING) == (pass == 1) &&
+			    !(pass == 1 && ended_since(w, i, to)))
 				run_effect(w, f);
 		}
 	}
@@ -230,6 +285,12 @@ static void timed_out(struct world *w, const struct sim_op *o)
 	}
 }
 
+static void timers(struct world *w, const struct sim_op *o)
+{
+	timed_out(w, o);
+	wait_timed_out(w, o);
+}
+
 static void before(struct world *w, const struct sim_op *o)
 {
 	if (o->op.kind == OP_POOL_UP && o->result.rc != 0)
@@ -239,7 +300,7 @@ static void before(struct world *w, const struct sim_op *o)
 	else if (o->op.kind == OP_CANCEL && o->result.rc == 0)
 		cancelled(w, o);
 	else if (o->op.kind == OP_DUE)
-		timed_out(w, o);
+		timers(w, o);
 	else if (o->op.kind == OP_MARK && mirror_run(w, o->op.u.mark.run) != NULL)
 		mirror_run(w, o->op.u.mark.run)->marked = true;
 	else if (o->op.kind == OP_OUTCOME)
@@ -255,7 +316,13 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 	if (o->result.rc != 0 && o->fx_to != o->fx_from)
 		fail(w, "a refused operation %d has effects", (int)o->op.kind);
 	w->told = o;
+	VEC_CLEAR(&w->refusals);
+	overlap_count(w);
+	gather(w, o->fx_from, o->fx_to);
+	if (w->failed)
+		return;
 	before(w, o);
+	overlap_new_runs(w, o);
 	/* runs that these start have the new limits already */
 	if ((o->op.kind == OP_PLANS || o->op.kind == OP_PAUSE) && o->result.rc == 0)
 		model_op(w, o, now);

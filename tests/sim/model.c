@@ -130,6 +130,11 @@ static void tick(struct world *w, const struct spec *s, uint32_t i, wall_us inst
 	char name[160];
 
 	model_time_name(s, t, instant, name, sizeof(name));
+	if (map_find(&w->target_of, text_hash(name)) == UINT32_MAX && !overlap_made(w, name) &&
+	    overlap_full(w, s)) {
+		w->fig->skipped++;
+		return;
+	}
 	model_want(w, name, instant);
 	w->fig->ticks++;
 	late(w, &w->dag[s->dag].sched[i], start_of(s, t, instant), now);
@@ -392,14 +397,37 @@ static void made_up(struct world *w, const struct fresh *f, const struct spec *s
 	w->fig->made_up++;
 }
 
+/* overlap: skip left out an instant whose turn it was: it is not tried again. */
+static void left_out(struct world *w, const struct refusal *f)
+{
+	const struct spec *s = w->dag[f->dag].spec;
+
+	for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
+		struct sched *at = &w->dag[f->dag].sched[i];
+		size_t k = 0;
+
+		while (k < at->missed.n && at->missed.v[k] != f->instant)
+			k++;
+		if (strcmp(s->triggers[i].name, f->trigger) != 0 || k == at->missed.n)
+			continue;
+		if (!overlap_full(w, s))
+			fail(w, "a missed instant of %s/%s is left out, there is room", s->name,
+			    f->trigger);
+		missed_drop(at, k, 1);
+		w->fig->skipped++;
+	}
+}
+
 static void all_made_up(struct world *w)
 {
+	for (size_t n = 0; n < w->refusals.n && !w->failed; n++)
+		left_out(w, &w->refusals.v[n]);
 	for (size_t n = 0; n < w->fresh.n && !w->failed; n++) {
 		const struct fresh *f = &w->fresh.v[n];
 		const struct spec *s = w->dag[f->dag].spec;
 
 		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
-			if (strcmp(s->triggers[i].name, f->trigger) == 0 &&
+			if (f->timed && strcmp(s->triggers[i].name, f->trigger) == 0 &&
 			    !has_run(w, s, i, f->logical))
 				made_up(w, f, s, i);
 		}
@@ -448,6 +476,8 @@ static void all_due(struct world *w, wall_us now)
 		}
 	}
 	all_made_up(w);
+	if (r.all)
+		wait_check(w);
 }
 
 /* ---- files, pause ---- */
@@ -503,6 +533,16 @@ static void carry_over(struct world *w, struct mdag *d, const struct spec *to, w
 	}
 }
 
+/* Its file vanished: what still waits does not start any more. */
+static void queue_ends(struct world *w, uint32_t d)
+{
+	for (size_t i = 0; i < w->open[d].n; i++) {
+		struct mrun *r = mirror_run(w, w->open[d].v[i]);
+
+		r->cancelled = r->cancelled || r->state == RUN_QUEUED;
+	}
+}
+
 static void plans(struct world *w, const struct sim_op *o, wall_us now)
 {
 	for (size_t i = 0; i < o->op.u.plans.n_files; i++) {
@@ -510,6 +550,7 @@ static void plans(struct world *w, const struct sim_op *o, wall_us now)
 		struct mdag *at = &w->dag[o->specs[i]->dag];
 
 		if (f->gone && at->spec != NULL) {
+			queue_ends(w, o->specs[i]->dag);
 			at->spec = NULL;
 			for (int k = 0; k < SIM_TRIGGERS; k++)
 				sched_new(w, &at->sched[k], now);
@@ -594,7 +635,7 @@ static const char *space_text(enum key_space s)
 	return names[s];
 }
 
-static void name_of(const struct run_rec *r, char *out, size_t n)
+void model_run_name(const struct run_rec *r, char *out, size_t n)
 {
 	if (r->space == SPACE_TIME)
 		snprintf(out, n, "%.20s|time|%.20s/%.80s|%u", r->dag, r->trigger_name, r->key,
@@ -610,7 +651,7 @@ static void find_run(struct world *w, const struct run_rec *r)
 	char name[160];
 	uint32_t at;
 
-	name_of(r, name, sizeof(name));
+	model_run_name(r, name, sizeof(name));
 	w->fig->runs++;
 	at = map_find(&w->target_of, text_hash(name));
 	if (at == UINT32_MAX) {

@@ -48,7 +48,11 @@ WRAP(op_pool_up);
 WRAP(op_unlease);
 WRAP(reclock_work);
 WRAP(resource_fits);
+WRAP(late_arm);
+WRAP(overlap_make_room);
+WRAP(overlap_skips);
 WRAP(retry_decide);
+WRAP(run_timers);
 WRAP(run_cancel);
 WRAP(run_insert);
 WRAP(schedule_load);
@@ -277,4 +281,67 @@ int __wrap_slots_change(struct tx *x, int by)
 	if (by < 0 && nth(MUTANT_SLOT_LEAK, 50))
 		return 0;
 	return __real_slots_change(x, by);
+}
+
+/* ---- the queue ---- */
+
+int __wrap_overlap_skips(
+    const struct view *v, const struct run_new *n, bool *ret, struct run_rec *ret_by)
+{
+	struct plan less = *n->plan;
+	struct run_new changed = *n;
+
+	if (mutant(MUTANT_SKIP_MORE) && less.max_runs > 1)
+		less.max_runs--;
+	if (mutant(MUTANT_SKIP_NOT))
+		less.overlap = OVERLAP_QUEUE;
+	changed.plan = &less;
+	return __real_overlap_skips(v, &changed, ret, ret_by);
+}
+
+int __wrap_overlap_make_room(
+    struct tx *x, const struct run_new *n, const uint8_t new_id[HASH_ID_BYTES])
+{
+	struct plan other = *n->plan;
+	struct run_new changed = *n;
+
+	if (mutant(MUTANT_CANCEL_LESS))
+		other.max_runs++;
+	if (mutant(MUTANT_LATEST_ALL) && other.overlap == OVERLAP_LATEST)
+		other.overlap = OVERLAP_CANCEL;
+	changed.plan = &other;
+	return __real_overlap_make_room(x, &changed, new_id);
+}
+
+/* The open run's plan is lent: what is changed here is put back. */
+int __wrap_run_timers(struct tx *x)
+{
+	const struct plan *was = x->plan;
+	struct plan other = *was;
+	int rc;
+
+	if (mutant(MUTANT_QUEUE_EARLY))
+		other.queue_timeout_ms /= 2;
+	if (nth(MUTANT_QUEUE_NEVER, 10))
+		other.queue_timeout_ms = -1;
+	x->plan = &other;
+	rc = __real_run_timers(x);
+	x->plan = was;
+	return rc;
+}
+
+int __wrap_late_arm(struct tx *x)
+{
+	const struct plan *was = x->plan;
+	struct plan other = *was;
+	int rc;
+
+	if (mutant(MUTANT_LATE_EARLY))
+		other.late_after_ms /= 2;
+	if (mutant(MUTANT_LATE_NEVER))
+		other.late_after_ms = -1;
+	x->plan = &other;
+	rc = __real_late_arm(x);
+	x->plan = was;
+	return rc;
 }

@@ -167,6 +167,7 @@ static void models_back(struct world *w, struct copy *c)
 	w->stored_offset = c->stored_offset;
 	w->slots = c->slots;
 	remote_back(w);
+	overlap_rebuild(w);
 }
 
 /* Running attempts of the copy have new tokens. */

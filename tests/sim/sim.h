@@ -9,6 +9,7 @@
 #define TESTS_SIM_SIM_H
 
 #include "core/base/vec.h"
+#include "core/dag/plan.h"
 #include "core/sched/table.h"
 #include "core/time/cron.h"
 
@@ -81,7 +82,8 @@ struct spec {
 	struct spec_trigger triggers[SIM_TRIGGERS];
 	struct spec_step steps[SIM_STEPS];
 	uint32_t n_triggers, n_steps, max_runs;
-	int64_t run_timeout_ms;
+	int64_t run_timeout_ms, queue_timeout_ms, late_after_ms; /* -1: none */
+	enum overlap_rule overlap;
 	char name[16], path[24];
 	uint8_t sha[HASH_SHA256_BYTES];
 	char *text; /* owned */
@@ -126,6 +128,14 @@ const char *fault_name(enum fault f);
 	X(CATCHUP_EARLY, "catchup-before-judging",                                                 \
 	    "what waits is made up for before newer instants are judged")                          \
 	X(PAGE_LAST, "page-end-is-the-end", "the timer takes a full page for the last one")        \
+	X(SKIP_NOT, "skip-ignored", "a run is made though overlap: skip and max_runs forbid it")   \
+	X(SKIP_MORE, "skip-off-by-one", "overlap: skip leaves out one run too early")              \
+	X(CANCEL_LESS, "cancel-one-less", "overlap: cancel leaves one more of the oldest")         \
+	X(LATEST_ALL, "latest-takes-running", "overlap: latest cancels what runs already")         \
+	X(QUEUE_EARLY, "queue-timeout-early", "queue_timeout counts half of its time")             \
+	X(QUEUE_NEVER, "queue-timeout-lost", "a queue_timeout in ten never comes")                 \
+	X(LATE_NEVER, "late-untold", "late_after is told to nobody")                               \
+	X(LATE_EARLY, "late-at-once", "late_after counts half of its time")                        \
 	X(DST_DOUBLED, "dst-pass-doubled", "both passes of a repeated hour count")                 \
 	X(RUN_TWICE, "identity-ignored", "a cause that was seen makes the next revision")          \
 	X(REVISION_LOST, "revision-lost", "a deliberate repeat finds the old run")                 \
@@ -184,6 +194,7 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
 	uint64_t refused, checks, stale, missed, extra, starts, made_up, works, polls;
+	uint64_t gave_way, skipped, queue_timeouts, late;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -335,6 +346,9 @@ struct mstep { /* one step, item or group */
 struct mrun {
 	bool there;
 	const struct spec *spec;
+	uint64_t backfill; /* 0: none */
+	mono_us queued_at; /* for the last time */
+	mono_us late_at;   /* TIME_NONE: no alert, or it was told */
 	enum run_state state;
 	bool cancelled, marked;
 	bool quiet; /* what it publishes starts nothing */
@@ -353,11 +367,17 @@ struct sched {
 	uint32_t gaps;	     /* how often some were added since none was left */
 	VEC(uint64_t) open;  /* runs that made up for some */
 };
-struct fresh { /* a run that a schedule started */
-	uint64_t no;
+struct fresh { /* a run that the operation made */
+	uint64_t no, backfill;
+	uint32_t dag;
+	bool timed; /* by a schedule */
+	char trigger[16], name[160];
+	wall_us logical;
+};
+struct refusal { /* a tick whose run overlap: skip left out */
 	uint32_t dag;
 	char trigger[16];
-	wall_us logical;
+	wall_us instant;
 };
 struct hook_event {
 	char id[16], key[8];
@@ -442,6 +462,9 @@ struct world {
 	struct map work_of;
 	uint32_t slots;
 	const struct sim_op *told; /* whose effects are looked at; NULL: of DISPATCH */
+	VEC(struct refusal) refusals;
+	VEC(uint64_t) open[SIM_DAGS]; /* runs that have not ended */
+	uint32_t busy[SIM_DAGS];      /* that `skip` counted before the operation */
 	uint32_t running[SIM_DAGS];
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
 	/* result */
@@ -569,6 +592,21 @@ void mirror_outcome(struct world *w, const struct sim_op *o);
 void mirror_judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,
     enum step_state became);
 
+/* model_overlap.c */
+void overlap_count(struct world *w);
+bool overlap_full(struct world *w, const struct spec *s);
+bool overlap_made(const struct world *w, const char *name);
+void overlap_new_runs(struct world *w, const struct sim_op *o);
+void overlap_opened(struct world *w, uint64_t no);
+void overlap_ended(struct world *w, uint64_t no);
+void overlap_rebuild(struct world *w);
+
+/* model_wait.c */
+void wait_queued(struct world *w, uint64_t no, const struct run_rec *r, wall_us now);
+void wait_left(struct world *w, uint64_t no);
+void wait_timed_out(struct world *w, const struct sim_op *o);
+void wait_check(struct world *w);
+
 /* model.c, model_start.c */
 void model_op(struct world *w, const struct sim_op *o, wall_us now);
 void model_end(struct world *w);
@@ -583,6 +621,7 @@ void model_event(struct world *w, const struct sim_op *o);
 void model_manual(struct world *w, const struct sim_op *o);
 void model_published(struct world *w, int set, int partition, bool changed, bool fires);
 int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret);
+void model_run_name(const struct run_rec *r, char *out, size_t n);
 void model_time_name(
     const struct spec *s, const struct spec_trigger *t, wall_us at, char *out, size_t n);
 

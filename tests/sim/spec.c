@@ -17,6 +17,7 @@ static const char *const gaps[] = {"run_after", "shift", "skip"};
 static const char *const overlaps[] = {"first", "second", "both"};
 static const char *const whens[] = {"all_success", "one_success", "all_done", "one_failed"};
 static const char *const rules[] = {"all", "any", "at_least"};
+static const char *const rules_overlap[] = {"queue", "skip", "cancel", "latest"};
 static const char *const partitions[SIM_PARTITIONS] = {
     "day=2025-11-20", "day=2025-11-21", "day=2025-11-22", "week=2025-W47"};
 
@@ -357,7 +358,10 @@ static const struct spec *finish(struct world *w, struct spec *s)
 		write_trigger(&s->triggers[i], &j);
 	jw_end_array(&j);
 	jw_ki64(&j, "max_runs", s->max_runs);
+	jw_kstr(&j, "overlap", rules_overlap[s->overlap]);
 	jw_ki64(&j, "run_timeout_ms", s->run_timeout_ms);
+	jw_ki64(&j, "queue_timeout_ms", s->queue_timeout_ms);
+	jw_ki64(&j, "late_after_ms", s->late_after_ms);
 	jw_key(&j, "steps");
 	jw_array(&j);
 	for (uint32_t i = 0; i < s->n_steps; i++)
@@ -372,13 +376,24 @@ static const struct spec *finish(struct world *w, struct spec *s)
 	return s;
 }
 
+static void draw_waits(struct world *w, struct spec *s)
+{
+	struct chance *c = &w->chance;
+	int64_t most_ms = w->horizon / US_PER_MS / 20;
+
+	s->run_timeout_ms = one_in(c, 6) ? between(c, 5000, 300000) : -1;
+	s->queue_timeout_ms = one_in(c, 5) ? spread(c, 1000, most_ms) : -1;
+	s->late_after_ms = one_in(c, 4) ? spread(c, 1000, most_ms) : -1;
+	s->overlap = one_in(c, 2) ? OVERLAP_QUEUE : (enum overlap_rule)roll(c, 4);
+}
+
 const struct spec *spec_draw(struct world *w, uint32_t dag)
 {
 	struct spec *s = MEM_NEW(struct spec);
 
 	s->dag = dag;
 	s->max_runs = 1 + roll(&w->chance, 4);
-	s->run_timeout_ms = one_in(&w->chance, 6) ? between(&w->chance, 5000, 300000) : -1;
+	draw_waits(w, s);
 	draw_triggers(w, s);
 	draw_steps(w, s);
 	return finish(w, s);
@@ -394,6 +409,8 @@ const struct spec *spec_again(struct world *w, const struct spec *old, bool trig
 		s->n_triggers = 0;
 	else if (one_in(&w->chance, 2))
 		draw_steps(w, s);
+	else if (one_in(&w->chance, 2))
+		draw_waits(w, s);
 	else
 		s->max_runs = 1 + roll(&w->chance, 4);
 	return finish(w, s);
