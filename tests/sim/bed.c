@@ -237,7 +237,7 @@ static void lmdb_restore(struct bed *b, const struct bed_copy *c)
 	struct err err = {0};
 
 	lmdb_close(b);
-	if (store_restore(b->dir, c->path, wall(b->w), &r, &err) != 0)
+	if (store_restore(b->dir, c->path, wall(b->w), "sim", &r, &err) != 0)
 		die("the backup cannot be restored", err.text);
 	if (r.kept != NULL)
 		unlink(r.kept);
