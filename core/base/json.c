@@ -1,6 +1,7 @@
 /* json.c: the tree. A struct json is a cJSON node under another name. */
 #include "core/base/json.h"
 
+#include "core/base/json_build.h"
 #include "core/base/json_scan.h"
 #include "core/base/mem.h"
 
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53: doubles name every integer up to here */
-#define SMALL_OBJECT 12		     /* members up to which comparing all pairs is cheaper */
 
 static const cJSON *node(const struct json *j)
 {
@@ -37,73 +37,9 @@ static struct json *made(cJSON *c)
 
 /* ---- parsing ---- */
 
-static int by_key(const void *a, const void *b)
-{
-	const cJSON *const *x = a, *const *y = b;
-
-	return strcmp((*x)->string, (*y)->string);
-}
-
-/* The members of an object in the order of their keys; caller frees. */
-static const cJSON **sorted_members(const cJSON *object, size_t n)
-{
-	const cJSON **v = mem_calloc(n, sizeof(*v)), *c;
-	size_t i = 0;
-
-	for (c = object->child; c != NULL; c = c->next)
-		v[i++] = c;
-	qsort(v, n, sizeof(*v), by_key);
-	return v;
-}
-
-static const char *duplicate_key_sorted(const cJSON *object, size_t n)
-{
-	const cJSON **v = sorted_members(object, n);
-	const char *found = NULL;
-	size_t i;
-
-	for (i = 1; i < n && found == NULL; i++)
-		if (strcmp(v[i - 1]->string, v[i]->string) == 0)
-			found = v[i]->string;
-	mem_free(v);
-	return found;
-}
-
-static const char *duplicate_key(const cJSON *object)
-{
-	const cJSON *a, *b;
-	size_t n = 0;
-
-	for (a = object->child; a != NULL; a = a->next)
-		n++;
-	if (n > SMALL_OBJECT)
-		return duplicate_key_sorted(object, n);
-	for (a = object->child; a != NULL; a = a->next)
-		for (b = object->child; b != a; b = b->next)
-			if (strcmp(a->string, b->string) == 0)
-				return a->string;
-	return NULL;
-}
-
-/* What the text's grammar cannot say. Depth is bounded by the scan. */
-static int check_tree(const cJSON *c, struct err *err)
-{
-	const char *twice;
-	const cJSON *child;
-	int rc;
-
-	if (cJSON_IsNumber(c) && !isfinite(c->valuedouble))
-		return err_set(err, ERR_PARSE, "JSON: a number that is too large");
-	if (cJSON_IsObject(c) && (twice = duplicate_key(c)) != NULL)
-		return err_set(err, ERR_PARSE, "JSON: the key \"%.100s\" occurs twice", twice);
-	for (child = c->child; child != NULL; child = child->next)
-		if ((rc = check_tree(child, err)) != 0)
-			return rc;
-	return 0;
-}
-
 int json_parse(const char *text, size_t n, size_t max, struct json **ret, struct err *err)
 {
+	struct json_built built;
 	cJSON *root;
 	int rc;
 
@@ -114,10 +50,13 @@ int json_parse(const char *text, size_t n, size_t max, struct json **ret, struct
 	rc = json_scan(text, n, err);
 	if (rc != 0)
 		return rc;
-	root = cJSON_ParseWithLength(text, n);
+	root = json_build(text, n, &built);
 	if (root == NULL)
 		return err_set(err, ERR_NOMEM, "JSON: no memory for %zu bytes of text", n);
-	rc = check_tree(root, err);
+	if (built.too_large)
+		rc = err_set(err, ERR_PARSE, "JSON: a number that is too large");
+	else if (built.twice != NULL)
+		rc = err_set(err, ERR_PARSE, "JSON: the key \"%.100s\" occurs twice", built.twice);
 	if (rc != 0) {
 		cJSON_Delete(root);
 		return rc;
@@ -133,7 +72,7 @@ void json_free(struct json *root)
 
 struct json *json_dup(const struct json *j)
 {
-	return made(cJSON_Duplicate(node(j), true));
+	return made(j != NULL ? json_build_copy(node(j)) : NULL);
 }
 
 /* ---- reading ---- */
@@ -171,7 +110,7 @@ const struct json *json_get(const struct json *j, const char *key)
 	if (!json_is(j, JSON_OBJECT))
 		return NULL;
 	for (c = node(j)->child; c != NULL; c = c->next)
-		if (strcmp(c->string, key) == 0)
+		if (c->string[0] == key[0] && strcmp(c->string, key) == 0)
 			return wrap(c);
 	return NULL;
 }
@@ -283,8 +222,8 @@ static bool objects_equal(const struct json *a, const struct json *b)
 
 	if (n != json_len(b))
 		return false;
-	x = sorted_members(node(a), n);
-	y = sorted_members(node(b), n);
+	x = json_build_sorted(node(a), n);
+	y = json_build_sorted(node(b), n);
 	for (i = 0; i < n && same; i++)
 		same =
 		    strcmp(x[i]->string, y[i]->string) == 0 && json_equal(wrap(x[i]), wrap(y[i]));

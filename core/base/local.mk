@@ -6,7 +6,7 @@ core_base_libsl_base_la_SOURCES = \
 	%D%/err.c %D%/err.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/io.c %D%/io.h \
-	%D%/json.c %D%/json.h %D%/json_scan.c %D%/json_scan.h %D%/json_write.c \
+	%D%/json.c %D%/json.h %D%/json_build.c %D%/json_build.h %D%/json_scan.c %D%/json_scan.h %D%/json_write.c \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/paths.c %D%/paths.h \

@@ -9,7 +9,7 @@ tests_unit_test_base_SOURCES = \
 	tests/unit/test_base_hash.c \
 	tests/unit/test_base_io.c \
 	tests/unit/test_base_json.c \
-	tests/unit/test_base_json_scan.c \
+	tests/unit/test_base_json_build.c tests/unit/test_base_json_scan.c \
 	tests/unit/test_base_json_write.c \
 	tests/unit/test_base_log.c \
 	tests/unit/test_base_mem.c \
