@@ -198,6 +198,8 @@ int io_mkdirs(const char *path, mode_t mode, struct err *err)
 
 	if (*path == '\0')
 		return err_set(err, ERR_USAGE, "a folder has an empty name");
+	if (mkdir(path, mode) == 0) /* mostly only the last one is missing */
+		return 0;
 	copy = mem_strdup(path);
 	for (p = copy + 1; rc == 0 && *p != '\0'; p++) {
 		if (*p != '/')

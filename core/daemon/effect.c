@@ -67,6 +67,8 @@ static void hand_over(struct daemon *d, const struct view *v, const struct effec
 		unlease(d, e);
 }
 
+/* Jobs go out before acknowledgements: the pool has something to do meanwhile, and is woken once
+ * for both. Their order means nothing to it (an entry goes with its own ACK). */
 static void for_pool(struct daemon *d, const struct effect *v, size_t n)
 {
 	const struct view *view = NULL;
@@ -86,15 +88,16 @@ static void for_pool(struct daemon *d, const struct effect *v, size_t n)
 		case EFFECT_ORPHAN:
 			pool_link_orphan(d->pools, &v[i]);
 			break;
-		case EFFECT_ACK:
-			pool_link_ack(d->pools, &v[i]);
-			break;
 		default:
 			break;
 		}
 	}
 	if (open)
 		store_read_end(d->own_read);
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].kind == EFFECT_ACK)
+			pool_link_ack(d->pools, &v[i]);
+	}
 }
 
 void on_batch_effects(void *arg, const struct effect *v, size_t n)

@@ -435,7 +435,8 @@ bool logs_finish(struct logs *l, uint64_t id)
 
 void logs_remove_tree(struct logs *l, const char *path)
 {
-	if (access(path, F_OK) != 0)
+	if (rmdir(path) == 0 ||
+	    (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES && errno != EPERM))
 		return;
 	pthread_mutex_lock(&l->table);
 	VEC_ADD(&l->folders, mem_strdup(path));

@@ -377,6 +377,7 @@ static void finish_attempt(
 {
 	char path[PATH_BYTES];
 
+	path[0] = '\0';
 	if (a->has_timers) {
 		evtimer_del(&a->deadline);
 		evtimer_del(&a->grace);
@@ -385,11 +386,11 @@ static void finish_attempt(
 	if (!logs_finish(s->conf.logs, a->log))
 		log_debug("somebody still holds the output of %s", a->note.slug);
 	a->log = 0;
-	if (a->note.scratch != NULL && !a->note.keep_scratch) {
+	if (a->note.scratch != NULL && !a->note.keep_scratch)
 		snprintf(path, sizeof(path), "%s/scratch/%s", s->conf.state, a->note.scratch);
-		logs_remove_tree(s->conf.logs, path);
-	}
 	mailbox_end(s->mailbox, a, code, report, n);
+	if (path[0] != '\0') /* behind the outcome, which need not wait for it */
+		logs_remove_tree(s->conf.logs, path);
 }
 
 void slots_start(struct slots *s, struct attempt *a, const char *job, size_t n)

@@ -151,6 +151,7 @@ void writer_op_free(struct writer_op *op)
 
 int writer_submit(struct writer *w, struct writer_op *take)
 {
+	bool first = false;
 	int rc = 0;
 
 	pthread_mutex_lock(&w->mutex);
@@ -162,10 +163,12 @@ int writer_submit(struct writer *w, struct writer_op *take)
 		take->next = NULL;
 		*w->tail = take;
 		w->tail = &take->next;
-		if (w->waiting++ == 0)
-			pthread_cond_signal(&w->wake);
+		first = w->waiting++ == 0;
 	}
 	pthread_mutex_unlock(&w->mutex);
+	/* Afterwards: a thread that wakes with the lock still held sleeps again at once. */
+	if (first)
+		pthread_cond_signal(&w->wake);
 	return rc;
 }
 
