@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The whole system beside the machine's own limits, in one run: chains, fan-out, event to first instruction, rest, start,
-blocked steps, a backfill.
+a backfill. What grows with the store is measured by bench_store.
 
-usage: system.py BUILD_DIR [--short] [NAME...]      names: chain fanout event rest ready blocked backfill
+usage: system.py BUILD_DIR [--short] [NAME...]      names: chain fanout event rest ready backfill
 Every figure is printed with its floor and the ratio; nothing here passes or fails.
 """
 import glob, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
@@ -256,37 +256,6 @@ def bench_ready():
             d.end()
 
 
-def bench_blocked():
-    """What a step that ends costs while others wait for a token of a pool that is held."""
-    counts = (10, 2000) if SHORT else (10, 100000)
-    a_run = 1000
-    blocked = ("dag: blocked\nconcurrency: {max_runs: 200}\nparams:\n  n: {type: integer, default: 1}\nsteps:\n  s:\n"
-               "    foreach: {in: \"${range(params.n)}\"}\n    pools: {narrow: 1}\n    task: {plugin: exec, command: [sleep, \"3600\"]}\n")
-    daemons, times = [], {n: [] for n in counts}
-    try:
-        for n in counts:
-            d = Daemon({"noops": chain_dag("noops", "plugin: noop"), "blocked": blocked}, 4, "pools: {narrow: 1}\n")
-            daemons.append(d)
-            d.start()
-            d.run("noops")
-            for left in range(n + 1, 0, -a_run):
-                status, reply = d.call("POST", "/v1/dags/blocked/runs", {"params": {"n": min(left, a_run)}})
-                if status not in (200, 201):
-                    sys.exit(f"bench: blocked: {status} {reply}")
-            while [p for p in d.call("GET", "/v1/pools")[1]["pools"] if p["name"] == "narrow"][0]["waiting"] < n:
-                time.sleep(0.05)
-        # In turns: a disk is not as fast at all times.
-        for _ in range(9 if SHORT else 25):
-            for n, d in zip(counts, daemons):
-                r = d.run("noops")
-                times[n].append(at(r["ended_at"]) - at(r["queued_at"]))
-    finally:
-        for d in daemons:
-            d.end()
-    few, many_ = (statistics.median(times[n]) for n in counts)
-    line(f"40 completions, {counts[1]} blocked", many_, "ms", f"with {counts[0]} blocked", few, many_ / few, "<= 1.20")
-
-
 def look_ms(folder):
     began = time.monotonic()
     for entry in os.scandir(folder):
@@ -319,7 +288,7 @@ def bench_backfill():
         d.end()
 
 
-for name, bench in (("chain", bench_chain), ("fanout", bench_fanout), ("event", bench_event), ("rest", bench_rest), ("ready", bench_ready), ("blocked", bench_blocked),
+for name, bench in (("chain", bench_chain), ("fanout", bench_fanout), ("event", bench_event), ("rest", bench_rest), ("ready", bench_ready),
                     ("backfill", bench_backfill)):
     if not ONLY or name in ONLY:
         bench()

@@ -111,6 +111,13 @@ code_map() {
 		[ -e "$src/$name" ] || { echo "core/README.md names $name, which is not there"; bad=1; }
 	done <"$work/named"
 	n=$((n + $(wc -l <"$work/named")))
+	# a header goes with its .c, a unit test with what it tests, the public headers with sluice-plugin(7)
+	(cd "$src" && find core plugins tests \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \)) |
+		grep -vE '^(core/include|tests/data|tests/unit/test_[^/]*\.c$)' | sort >"$work/files"
+	while read -r name; do
+		case $name in *.h) [ -e "$src/${name%.h}.c" ] && continue ;; esac
+		grep -qxF "$name" "$work/named" || { echo "core/README.md does not name $name"; bad=1; }
+	done <"$work/files"
 }
 
 generate
