@@ -158,6 +158,7 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 
 	if (bed_begin(w->bed) != 0)
 		fail(w, "the store cannot be read");
+	w->batch_now = now;
 	model_clock(w, w->clock_offset, now);
 	for (size_t i = 0; i < n && !w->failed; i++) {
 		VEC_CLEAR(&w->fresh);
@@ -175,8 +176,10 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 	bed_abort(w->bed);
 	w->fig->ops += n;
 	w->fig->batches++;
-	if (w->fig->batches % (w->check_every == 1 ? 1 + w->runs.n / 50 : w->check_every) == 0)
+	if (w->check_soon ||
+	    w->fig->batches % (w->check_every == 1 ? 1 + w->runs.n / 50 : w->check_every) == 0)
 		check_now(w); /* each time, as long as there is little to read */
+	w->check_soon = false;
 }
 
 /* What a crash leaves of the effects: none, or the first few. */
@@ -300,6 +303,7 @@ static bool may_fail(const struct sim_op *o)
 	case OP_RERUN:
 	case OP_MARK:
 	case OP_TOUCH:
+	case OP_PRUNE:
 		return true;
 	default:
 		return false;
@@ -404,6 +408,7 @@ void daemon_start(struct world *w)
 	restore_gone(w);
 	if (!live)
 		pool_new(w);
+	prune_start(w);
 	if (!mutant(MUTANT_RESTART_TIMER))
 		timer_arm(w);
 }

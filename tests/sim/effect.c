@@ -112,6 +112,8 @@ void replies_out(struct world *w, struct sim_op **ops, size_t n)
 
 		if (o->reply == REPLY_HOOK)
 			hook_answered(w, o);
+		else if (o->reply == REPLY_PRUNE)
+			prune_answered(w, &o->result);
 		if (o->reply != REPLY_DUE)
 			continue;
 		w->asked = false;

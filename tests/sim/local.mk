@@ -21,6 +21,7 @@ tests_sim_sim_SOURCES = \
 	%D%/mutant_more.c \
 	%D%/person.c \
 	%D%/pool.c \
+	%D%/prune.c \
 	%D%/remote.c \
 	%D%/restore.c \
 	%D%/sim.h \
@@ -28,6 +29,7 @@ tests_sim_sim_SOURCES = \
 	%D%/worker.c
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 tests_sim_sim_LDFLAGS = $(FLAGS_PROGRAM) \
+	-Wl,--wrap=op_prune -Wl,--wrap=run_tomb_put \
 	-Wl,--wrap=attempt_lost -Wl,--wrap=remote_lost -Wl,--wrap=remote_outcome -Wl,--wrap=remote_stop \
 	-Wl,--wrap=late_arm -Wl,--wrap=overlap_make_room -Wl,--wrap=overlap_skips -Wl,--wrap=run_timers \
 	-Wl,--wrap=catchup_due -Wl,--wrap=catchup_judge -Wl,--wrap=cron_next -Wl,--wrap=dag_is_paused -Wl,--wrap=dataset_fire -Wl,--wrap=due_add -Wl,--wrap=op_due \

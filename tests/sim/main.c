@@ -45,6 +45,8 @@ static void world_draw(struct world *w)
 	w->conf_pools[1].size = 1;
 	w->env.random = w->seed | 1;
 	w->wall_max = wall(w);
+	prune_draw(w);
+	w->prune_from = TIME_NONE;
 	w->bed = bed_new(w, (lmdb || w->force_lmdb) && !w->force_mem);
 	daemon_start(w);
 	o = op_new(OP_PLANS);
@@ -80,6 +82,10 @@ static void on_event(struct world *w, const struct event *e)
 		break;
 	case EV_START_DAEMON:
 		daemon_start(w);
+		break;
+	case EV_PRUNE:
+		if (e->b == w->life)
+			on_prune(w);
 		break;
 	case EV_PUBLISH:
 	case EV_END:
@@ -197,6 +203,7 @@ static void world_free(struct world *w)
 	map_done(&w->work_of);
 	VEC_DONE(&w->works);
 	VEC_DONE(&w->remotes);
+	VEC_DONE(&w->dropped);
 	VEC_DONE(&w->queue);
 	VEC_DONE(&w->live);
 	VEC_DONE(&w->fx);
@@ -282,6 +289,7 @@ static void print_figures(const struct figures *f, double took)
 	}
 	printf("\nsim: %llu works elsewhere in %llu polls", (unsigned long long)f->works,
 	    (unsigned long long)f->polls);
+	printf("; %llu runs dropped by retention", (unsigned long long)f->dropped);
 	printf("\nsim: missed %llu, extra %llu; maximum lateness of a tick %.3f s with the daemon "
 	       "there, %.3f s after it was away or the clock was set (%llu made up for later); of "
 	       "a start "

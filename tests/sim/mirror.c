@@ -50,6 +50,7 @@ static void run_new(struct world *w, uint64_t no)
 {
 	struct run_rec r;
 	struct mrun *m;
+	char name[160];
 
 	while (w->runs.n <= no)
 		memset(VEC_PUSH(&w->runs), 0, sizeof(struct mrun));
@@ -59,6 +60,11 @@ static void run_new(struct world *w, uint64_t no)
 		return;
 	}
 	m->there = true;
+	m->space = r.space;
+	memcpy(m->id, r.id, sizeof(m->id));
+	model_run_name(&r, name, sizeof(name));
+	m->name = text_hash(name);
+	prune_check_new(w, m, name);
 	m->backfill = r.backfill;
 	fresh_add(w, &r);
 	note(w, "run %llu is %s of %s, revision %u", (unsigned long long)no, r.key, r.dag,
@@ -160,6 +166,8 @@ static void run_effect(struct world *w, const struct effect *f)
 	if (run_state_ended((enum run_state)f->state))
 		run_ended(w, f->id, r, (enum run_state)f->state);
 	r->state = (enum run_state)f->state;
+	if (run_state_ended(r->state))
+		r->ended_at = w->batch_now;
 }
 
 /* It started and gave way to another in the same operation. */
@@ -328,6 +336,8 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 		model_op(w, o, now);
 	mirror_effects(w, o->fx_from, o->fx_to);
 	w->told = NULL;
+	if (o->op.kind == OP_PRUNE && o->result.rc == 0 && !w->failed)
+		prune_told(w, o, now);
 	if (o->op.kind == OP_HOLD_END && o->result.rc == 0)
 		w->held = false;
 	if (o->op.kind == OP_POOL_UP && o->result.rc == 0) {

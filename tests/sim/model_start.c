@@ -118,11 +118,40 @@ static bool by_hand_has_run(struct world *w, const struct sim_op *o, const struc
 	return map_find(&w->target_of, text_hash(name)) != UINT32_MAX;
 }
 
+/* Its run, or each of its revisions, was dropped: it is refused, not made a second time. */
+static bool was_dropped(
+    struct world *w, const struct spec *s, const struct sim_op *o, bool *ret_any)
+{
+	char base[120], name[160];
+	uint32_t n = 1, gone = 0;
+
+	if (o->op.u.start.at != TIME_NONE) {
+		model_time_name(s, only_time_trigger(s), o->op.u.start.at, name, sizeof(name));
+		return *ret_any = model_is_dropped(w, name);
+	}
+	*ret_any = false;
+	if (o->op.u.start.key == NULL)
+		return false;
+	snprintf(base, sizeof(base), "%s|key|%s", s->name, o->op.u.start.key);
+	n = *model_counter(w, base);
+	for (uint32_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s|%u", base, i);
+		gone += model_is_dropped(w, name);
+	}
+	*ret_any = gone > 0;
+	return n > 0 && gone == n;
+}
+
 void model_manual(struct world *w, const struct sim_op *o)
 {
 	const struct spec *s = w->dag[o->arg].spec;
 	char text[120];
-	bool no = s == NULL || model_paused(w, o->arg);
+	bool no = s == NULL || model_paused(w, o->arg), any = false;
+
+	if (!no)
+		no = was_dropped(w, s, o, &any);
+	if (o->result.rc == ERR_CONFLICT && any)
+		return;
 
 	if (!no && o->result.rc == ERR_CONFLICT && !by_hand_has_run(w, o, s) &&
 	    overlap_full(w, s)) {

@@ -1,13 +1,16 @@
-/* mutant_more.c: planted bugs inside the scheduler, as in mutant.c: of work elsewhere. */
+/* mutant_more.c: planted bugs inside the scheduler, as in mutant.c: of work elsewhere
+ * and of retention. */
 #include "core/sched/report.h"
 #include "core/sched/tx.h"
 #include "tests/sim/sim.h"
 
 #define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
 WRAP(attempt_lost);
+WRAP(op_prune);
 WRAP(remote_lost);
 WRAP(remote_outcome);
 WRAP(remote_stop);
+WRAP(run_tomb_put);
 __typeof__(slots_change) __real_slots_change;
 
 /* ---- work elsewhere ---- */
@@ -46,4 +49,31 @@ int __wrap_remote_stop(struct tx *x, struct step_rec *s, enum remote_stop why)
 	if (mutant(MUTANT_STOP_UNSEEN))
 		return step_move(x, s, STEP_CANCELLED, TIME_NONE);
 	return __real_remote_stop(x, s, why);
+}
+
+/* ---- retention ---- */
+
+int __wrap_op_prune(struct tx *x, const struct op *op)
+{
+	int64_t by = x->env->conf->retain_runs_ms * US_PER_MS / 3;
+	wall_us now = x->now;
+	int rc;
+
+	if (mutant(MUTANT_PRUNE_EARLY))
+		x->now += by;
+	if (mutant(MUTANT_PRUNE_LATE))
+		x->now -= 3 * by;
+	rc = __real_op_prune(x, op);
+	x->now = now;
+	if (rc == 0 && mutant(MUTANT_PRUNE_ROWS))
+		rc = view_del(x->v, TABLE_META, META_PRUNE_RUN, sizeof(META_PRUNE_RUN) - 1);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int __wrap_run_tomb_put(
+    const struct view *v, const uint8_t id[HASH_ID_BYTES], uint64_t no, wall_us at)
+{
+	if (mutant(MUTANT_TOMB_LOST))
+		return view_del(v, TABLE_RUN_ID, id, HASH_ID_BYTES);
+	return __real_run_tomb_put(v, id, no, at);
 }

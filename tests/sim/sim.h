@@ -162,6 +162,10 @@ const char *fault_name(enum fault f);
 	X(RESTART_TIMER, "restart-forgets-timer", "a new daemon does not look at what is due")     \
 	X(HOLD_SHORT, "hold-not-kept", "work goes on while attempts of the past still run")        \
 	X(TOKEN_OLD, "epoch-not-raised", "a restored store goes on with the tokens of the copy")   \
+	X(PRUNE_EARLY, "retention-too-soon", "runs are dropped a while before their time")         \
+	X(PRUNE_LATE, "retention-too-late", "runs are kept twice as long")                         \
+	X(PRUNE_ROWS, "retention-leaves-steps", "a batch forgets whose steps it was at")           \
+	X(TOMB_LOST, "identity-dropped", "a dropped run may be made again by its cause")           \
 	X(POLL_AGAIN, "lost-poll-submits-again",                                                   \
 	    "a poll that was lost makes the step ready again")                                     \
 	X(WORK_TWICE, "submission-of-each-try", "each lost try of a submission has another id")    \
@@ -194,7 +198,7 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
 	uint64_t refused, checks, stale, missed, extra, starts, made_up, works, polls;
-	uint64_t gave_way, skipped, queue_timeouts, late;
+	uint64_t dropped, gave_way, skipped, queue_timeouts, late;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -203,7 +207,7 @@ struct figures {
 };
 
 /* ---- operations on their way ---- */
-enum reply { REPLY_NONE, REPLY_DUE, REPLY_HOOK };
+enum reply { REPLY_NONE, REPLY_DUE, REPLY_HOOK, REPLY_PRUNE };
 struct sim_op {
 	struct op op;
 	enum reply reply;
@@ -294,7 +298,8 @@ enum event_kind {
 	EV_FAULT,
 	EV_PERSON,
 	EV_CLOCK_BACK,
-	EV_HOLD, /* a: a person resumes */
+	EV_HOLD,  /* a: a person resumes */
+	EV_PRUNE, /* b: life */
 	EV_CALM,
 	EV_LAST
 };
@@ -352,11 +357,15 @@ struct mrun {
 	enum run_state state;
 	bool cancelled, marked;
 	bool quiet; /* what it publishes starts nothing */
+	enum key_space space;
+	uint8_t id[HASH_ID_BYTES];
+	uint64_t name; /* hash of its identity's */
+	wall_us ended_at;
 };
 struct target { /* a run that must be there */
 	char name[160];
 	wall_us due; /* TIME_NONE: not of time */
-	bool seen, prior;
+	bool seen, pruned;
 };
 struct sched {
 	bool armed;
@@ -461,6 +470,11 @@ struct world {
 	VEC(uint32_t) remotes; /* steps whose work goes on elsewhere, and some that ended */
 	struct map work_of;
 	uint32_t slots;
+	/* retention */
+	bool prunes, prune_asked, prune_fresh, check_soon;
+	int64_t prune_every;
+	wall_us prune_from, batch_now;
+	VEC(uint64_t) dropped;	   /* in this cycle */
 	const struct sim_op *told; /* whose effects are looked at; NULL: of DISPATCH */
 	VEC(struct refusal) refusals;
 	VEC(uint64_t) open[SIM_DAGS]; /* runs that have not ended */
@@ -563,6 +577,15 @@ void remote_slots(struct world *w);
 void remote_end(struct world *w);
 int64_t remote_deadline(void); /* of a poll */
 
+/* prune.c */
+void prune_draw(struct world *w);
+void prune_start(struct world *w); /* with a daemon */
+void on_prune(struct world *w);
+void prune_answered(struct world *w, const struct op_result *r);
+void prune_told(struct world *w, const struct sim_op *o, wall_us now);
+bool model_is_dropped(struct world *w, const char *name);
+void prune_check_new(struct world *w, const struct mrun *r, const char *name);
+
 /* fault.c */
 void faults_draw(struct world *w);
 void on_fault(struct world *w, enum fault f);
@@ -613,6 +636,7 @@ void model_end(struct world *w);
 void model_clock(struct world *w, int64_t offset, wall_us now);
 size_t model_waiting(struct world *w); /* missed instants that are to run */
 void model_free(struct world *w);
+void model_run_name(const struct run_rec *r, char *out, size_t n);
 void model_want(struct world *w, const char *name, wall_us due);
 bool model_has(struct world *w, const char *name);
 uint32_t *model_counter(struct world *w, const char *name);
