@@ -299,8 +299,8 @@ const struct command cmd_backfill = {
     .help = "A window that succeeded is kept; one that failed or was cancelled runs its failed "
 	    "steps\nagain, as the DAG is now. A run that fails does not stop the others.\n"
 	    "\nExamples:\n"
-	    "  sluice backfill shop_nightly --from 2026-01-01 --to 2026-12-31 --dry-run\n"
-	    "  sluice backfill shop_nightly --from 2026-01 --to 2026-03 --max-parallel 4\n"
+	    "  sluice backfill shop --from 2026-01-01 --to 2026-12-31 --dry-run\n"
+	    "  sluice backfill shop --from 2026-01 --to 2026-03 --max-parallel 4\n"
 	    "  sluice backfill show 3",
     .opts = opts,
     .run = run,

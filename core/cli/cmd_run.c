@@ -79,7 +79,8 @@ static int run(struct cli *cli, const struct args *a)
 
 const struct command cmd_run = {
     .name = "run",
-    .synopsis = "DAG|FILE [--param NAME=VALUE]... [--at TIME] [--key KEY] [--only STEP]...",
+    .synopsis = "DAG|FILE [--param NAME=VALUE]... [--at TIME] [--key KEY] [--trigger NAME] [--only "
+		"STEP]...",
     .summary = "Start a run and watch it to its end",
     .help = "DAG is run by the daemon. FILE (an argument with a / or ending in .yaml, .yml or\n"
 	    ".json) needs no daemon and no sluice.yaml: it is run at once on a temporary store.\n"

@@ -165,6 +165,7 @@ static void put_shape(const struct key *k)
 static void put_later(const char *path)
 {
 	const struct key_later *l;
+	unsigned refused = 0;
 
 	for (l = KEYS_LATER; l->pattern != NULL; l++) {
 		if (strcmp(l->pattern, path) != 0)
@@ -174,8 +175,11 @@ static void put_later(const char *path)
 		else if (l->value[0] == '!')
 			printf("Only\n.Cm %s\nin this version.\n", l->value + 1);
 		else
-			printf("In this version not\n.Cm %s .\n", l->value);
+			printf(
+			    "%s%s", refused++ == 0 ? "In this version not\n.Cm " : " , ", l->value);
 	}
+	if (refused > 0)
+		printf(" .\n");
 }
 
 static void put_key(const struct section *s, const struct key *k)
