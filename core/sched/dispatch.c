@@ -48,6 +48,7 @@ static int missing_resource(struct tx *x, const struct step_rec *s, int *ret)
 {
 	struct resource r;
 	uint64_t used;
+	bool claimed;
 	int rc;
 
 	*ret = -1;
@@ -55,9 +56,11 @@ static int missing_resource(struct tx *x, const struct step_rec *s, int *ret)
 		if (r.need == 0)
 			continue;
 		rc = resource_used(x, s, &r, &used);
+		if (rc == 0)
+			rc = resource_claimed(x, s, &r, &claimed);
 		if (rc != 0)
 			return rc;
-		if (!resource_fits(&r, used)) {
+		if (claimed || !resource_fits(&r, used)) {
 			*ret = (int)i;
 			return 0;
 		}

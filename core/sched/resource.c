@@ -90,6 +90,28 @@ bool resource_fits(const struct resource *r, uint64_t used)
 	return used == 0 || used + r->need <= r->size;
 }
 
+/* Only of what is taken by more than one at a time: otherwise who waits first would fit as well. */
+int resource_claimed(struct tx *x, const struct step_rec *s, const struct resource *r, bool *ret)
+{
+	int priority = x->run.priority + x->plan->steps[s->step].priority;
+	struct step_ref ref = step_ref_of(s);
+	size_t prefix = strlen(r->name) + 1;
+	struct view_walk w;
+	struct key own;
+	int rc;
+
+	*ret = false;
+	if (r->is_group || r->size < 2)
+		return 0;
+	view_walk_init(&w, x->v, TABLE_BLOCKED, r->name, prefix, false);
+	rc = view_walk_next(&w, NULL);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	key_blocked(&own, r->name, priority, s->ready_at, &ref);
+	*ret = w.key_n == own.n && memcmp(w.key, own.b, own.n) < 0;
+	return 0;
+}
+
 int resources_take(struct tx *x, const struct step_rec *s)
 {
 	struct resource r;

@@ -110,6 +110,8 @@ struct resource {
 bool step_resource(const struct tx *x, const struct step_rec *s, uint32_t i, struct resource *ret);
 int resource_used(struct tx *x, const struct step_rec *s, const struct resource *r, uint64_t *ret);
 bool resource_fits(const struct resource *r, uint64_t used);
+/* *ret: somebody who comes before s waits for it, for more than is free: it is kept for him. */
+int resource_claimed(struct tx *x, const struct step_rec *s, const struct resource *r, bool *ret);
 int resources_take(struct tx *x, const struct step_rec *s);
 /* Gives back what was held and wakes who waits for it; held false: only wakes. */
 int resources_release(struct tx *x, const struct step_rec *s, bool held);

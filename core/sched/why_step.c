@@ -148,8 +148,9 @@ static int add_blocked(struct why *w, const struct run_rec *r, const struct plan
 	if (count_get(w->v, res.name, &used) != 0)
 		used = 0;
 	why_add(w, "pool_tokens", res.name + 5,
-	    "step %s waits for %u of pool %s, which has %u, %llu of them used", name, res.need,
-	    res.name + 5, res.size, (unsigned long long)used);
+	    "step %s waits for %u of pool %s, which has %u, %llu of them used%s", name, res.need,
+	    res.name + 5, res.size, (unsigned long long)used,
+	    resource_fits(&res, used) ? "; the rest is kept for one that came first" : "");
 	return add_holders(w, name, &res);
 }
 

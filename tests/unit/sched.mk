@@ -17,6 +17,7 @@ tests_unit_test_sched_SOURCES = \
 	tests/unit/test_sched_flow.c \
 	tests/unit/test_sched_foreach.c \
 	tests/unit/test_sched_key.c \
+	tests/unit/test_sched_limits.c \
 	tests/unit/test_sched_outbox.c \
 	tests/unit/test_sched_mark.c \
 	tests/unit/test_sched_match.c \

@@ -1,6 +1,6 @@
 /* sched_rig.c: see sched_rig.h. The step language: steps parted by ";", each "name[:need,=need]"
  * (=: items pair) and then any of: when=RULE retry=N delay=MS allow each=N|each=${…} par=N tol=N
- * pct=N pool=NAME only prio=N lostfails classes=a,b timeout=MS. */
+ * pct=N pool=NAME[*TOKENS] only prio=N lostfails classes=a,b timeout=MS. */
 #include "sched_rig.h"
 
 #include "core/base/json.h"
@@ -109,9 +109,20 @@ void rig_pool_up(
 
 struct parsed {
 	char name[PLAN_NAME_MAX], needs[256], when[32], each[128], pool[32], classes[64];
-	int retry, delay, par, tol, pct, prio, timeout;
+	int retry, delay, par, tol, pct, prio, timeout, tokens;
 	bool allow, only, lostfails;
 };
+
+static void parse_pool(struct parsed *p, const char *text)
+{
+	char *star;
+
+	str_copy(p->pool, sizeof(p->pool), text);
+	star = strchr(p->pool, '*');
+	p->tokens = star != NULL ? to_int(star + 1) : 1;
+	if (star != NULL)
+		*star = 0;
+}
 
 static void parse_word(struct parsed *p, const char *w)
 {
@@ -120,7 +131,7 @@ static void parse_word(struct parsed *p, const char *w)
 	else if (strncmp(w, "each=", 5) == 0)
 		str_copy(p->each, sizeof(p->each), w + 5);
 	else if (strncmp(w, "pool=", 5) == 0)
-		str_copy(p->pool, sizeof(p->pool), w + 5);
+		parse_pool(p, w + 5);
 	else if (strncmp(w, "classes=", 8) == 0)
 		str_copy(p->classes, sizeof(p->classes), w + 8);
 	else if (strncmp(w, "retry=", 6) == 0)
@@ -256,7 +267,7 @@ static void write_step(const struct parsed *all, size_t n, struct jw *w)
 	if (p->pool[0] != 0) {
 		jw_key(w, "pools");
 		jw_object(w);
-		jw_ki64(w, p->pool, 1);
+		jw_ki64(w, p->pool, p->tokens);
 		jw_end_object(w);
 	}
 	jw_end_object(w);

@@ -1,98 +1,185 @@
-/* The truth table of `when`, judged over real runs: two parents in every pair of ends. */
+/* `when` over real runs: every rule for every three ends of parents, against what the man page says
+ * in words; whatever the rule, a cancelled run begins nothing more. */
 #include "core/sched/table.h"
 #include "leak.h"
 #include "sched_rig.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
-/* What a parent can end as. "A" failed with allow_failure, "S" skipped. */
-enum end { OK, FAILED, ALLOWED, SKIPPED, UPSTREAM, N_ENDS };
-static const char *const end_names[] = {"ok", "failed", "allowed", "skipped", "upstream"};
-
-/* rule, end of one parent, end of the other -> the child. Symmetric, so the upper half only. R
- * ready, S skipped, U upstream_failed. */
-static const char *const table[4][N_ENDS] = {
-    /* ok ok-failed ok-allowed ok-skipped ok-upstream | failed-… | allowed-… | skipped-… | upstream
-     */
-    {"RURSU", "UUUU", "RSU", "SU", "U"}, /* all_success */
-    {"RRRRR", "SRSS", "RRR", "SS", "S"}, /* one_success */
-    {"RRRRR", "RRRR", "RRR", "RR", "R"}, /* all_done */
-    {"SRRSR", "RRRR", "RRR", "SR", "R"}, /* one_failed */
+/* What a parent can end as. UPSTREAM: what it needs failed; CANCELLED: its attempt was, and not the
+ * run; …_ALLOWED: with allow_failure; LEFT_OUT: by --only. */
+enum end {
+	OK,
+	FAILED,
+	LOST,
+	TIMEOUT,
+	SKIPPED,
+	UPSTREAM,
+	CANCELLED,
+	FAILED_ALLOWED,
+	LOST_ALLOWED,
+	UPSTREAM_ALLOWED,
+	CANCELLED_ALLOWED,
+	LEFT_OUT,
+	N_ENDS
+};
+static const struct end_kind {
+	const char *name;
+	bool good, failed;  /* counts as succeeded; as failed for one_failed */
+	bool before;	    /* it needs a step of its own, NAME0 */
+	const char *words;  /* of the step itself */
+	const char *report; /* of the step, or of NAME0 */
+	int code;
+} ends[N_ENDS] = {
+    {"ok", true, false, false, "", "{\"class\":\"ok\"}", OUTCOME_OK},
+    {"failed", false, true, false, "", "{\"class\":\"data\"}", OUTCOME_FAILED},
+    {"lost", false, true, false, " lostfails", "", OUTCOME_LOST},
+    {"timeout", false, true, false, "", "", OUTCOME_DEADLINE},
+    {"skipped", false, false, true, " when=one_failed", "{\"class\":\"ok\"}", OUTCOME_OK},
+    {"upstream_failed", false, true, true, "", "{\"class\":\"data\"}", OUTCOME_FAILED},
+    {"cancelled", false, false, false, "", "", OUTCOME_CANCELLED},
+    {"failed, allowed", true, true, false, " allow", "{\"class\":\"data\"}", OUTCOME_FAILED},
+    {"lost, allowed", true, true, false, " allow lostfails", "", OUTCOME_LOST},
+    {"upstream_failed, allowed", true, true, true, " allow", "{\"class\":\"data\"}",
+	OUTCOME_FAILED},
+    {"cancelled, allowed", false, false, false, " allow", "", OUTCOME_CANCELLED},
+    {"left out", true, false, false, "", NULL, OUTCOME_OK},
 };
 static const char *const rules[] = {"all_success", "one_success", "all_done", "one_failed"};
 
-/* A parent that ends like that: p itself, fed by a step that fails or not. */
-static void parent(struct str *out, const char *name, enum end e)
+/* The words of sluice-dag(5). */
+static enum step_state oracle(const char *rule, const enum end *e, size_t n)
 {
-	switch (e) {
-	case OK:
-	case FAILED:
-		str_addf(out, "%s;", name);
-		break;
-	case ALLOWED:
-		str_addf(out, "%s allow;", name);
-		break;
-	case SKIPPED:
-		str_addf(out, "%s0;%s:%s0 when=one_failed;", name, name, name);
-		break;
-	default:
-		str_addf(out, "%s0;%s:%s0;", name, name, name);
-		break;
+	size_t good = 0, bad = 0, failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		good += ends[e[i]].good;
+		bad += !ends[e[i]].good && e[i] != SKIPPED;
+		failed += ends[e[i]].failed;
 	}
+	if (str_eq(rule, "all_done"))
+		return STEP_RUNNING;
+	if (str_eq(rule, "one_success"))
+		return good > 0 ? STEP_RUNNING : STEP_SKIPPED;
+	if (str_eq(rule, "one_failed"))
+		return failed > 0 ? STEP_RUNNING : STEP_SKIPPED;
+	if (bad > 0)
+		return STEP_UPSTREAM_FAILED;
+	return good == n ? STEP_RUNNING : STEP_SKIPPED;
 }
 
-static void drive(struct rig *g, uint64_t run, const char *name, enum end e)
+/* The run without the steps that are left out. */
+static uint64_t start_some(struct rig *g, const enum end *e, size_t n)
 {
-	char before[8];
+	static const char names[3][2][3] = {{"a", "a0"}, {"b", "b0"}, {"c", "c0"}};
+	struct op op = {.kind = OP_START};
+	const char *only[8];
 
-	snprintf(before, sizeof(before), "%s0", name);
-	if (e == OK)
-		cr_assert(rig_ok(g, run, name));
-	else if (e == FAILED || e == ALLOWED)
-		cr_assert(rig_fail(g, run, name, "data"));
-	else if (e == SKIPPED)
-		cr_assert(rig_ok(g, run, before));
-	else
-		cr_assert(rig_fail(g, run, before, "data"));
+	op.u.start.dag = "d";
+	op.u.start.at = TIME_NONE;
+	op.u.start.actor = "test";
+	op.u.start.only = only;
+	only[op.u.start.n_only++] = "z";
+	for (size_t i = 0; i < n; i++) {
+		if (e[i] == LEFT_OUT)
+			continue;
+		only[op.u.start.n_only++] = names[i][0];
+		if (ends[e[i]].before)
+			only[op.u.start.n_only++] = names[i][1];
+	}
+	cr_assert_eq(rig_op(g, &op), 0);
+	return g->r.runs[0];
 }
 
-static void one_pair(const char *rule, enum end a, enum end b, char want)
+static void end_parent(struct rig *g, uint64_t run, char letter, enum end e)
 {
-	static const enum step_state states[] = {STEP_RUNNING, STEP_SKIPPED, STEP_UPSTREAM_FAILED};
-	enum step_state expected = states[want == 'R' ? 0 : want == 'S' ? 1 : 2];
+	char name[3] = {letter, ends[e].before ? '0' : 0, 0};
+
+	if (e != LEFT_OUT)
+		cr_assert(rig_answer(g, run, name, ends[e].code, ends[e].report));
+}
+
+static void one_case(const char *rule, const enum end *e, size_t n)
+{
+	bool left_out = true;
+	enum step_state is;
 	struct str steps;
 	struct rig g;
 	uint64_t run;
 
 	str_init(&steps, 1024);
-	parent(&steps, "a", a);
-	parent(&steps, "b", b);
-	str_addf(&steps, "c:a,b when=%s", rule);
-	rig_init(&g, 4);
+	for (size_t i = 0; i < n; i++) {
+		char c = (char)('a' + i);
+
+		if (ends[e[i]].before)
+			str_addf(&steps, "%c0;%c:%c0%s;", c, c, c, ends[e[i]].words);
+		else
+			str_addf(&steps, "%c%s;", c, ends[e[i]].words);
+		left_out = left_out && e[i] == LEFT_OUT;
+	}
+	str_addf(&steps, "z:a%s%s when=%s", n > 1 ? ",b" : "", n > 2 ? ",c" : "", rule);
+	rig_init(&g, 9);
 	rig_dag(&g, "d", str_peek(&steps), NULL, NULL);
-	run = rig_start(&g, "d");
-	drive(&g, run, "a", a);
-	cr_assert_eq(rig_state(&g, run, "c"), STEP_WAITING, "judged before all parents have ended");
-	drive(&g, run, "b", b);
-	cr_assert_eq(rig_state(&g, run, "c"), expected, "%s: %s, %s gives %s", rule, end_names[a],
-	    end_names[b], step_state_name(rig_state(&g, run, "c")));
+	run = start_some(&g, e, n);
+	for (size_t i = 0; i < n; i++) {
+		if (!left_out && e[i] != LEFT_OUT)
+			cr_assert_eq(rig_state(&g, run, "z"), STEP_WAITING, "judged too early");
+		end_parent(&g, run, (char)('a' + i), e[i]);
+	}
+	is = rig_state(&g, run, "z");
+	cr_assert_eq(is, oracle(rule, e, n), "%s of %s, %s, %s gives %s", rule, ends[e[0]].name,
+	    n > 1 ? ends[e[1]].name : "-", n > 2 ? ends[e[2]].name : "-", step_state_name(is));
 	rig_drain(&g);
 	cr_assert(run_state_ended(rig_run_state(&g, run)));
 	str_done(&steps);
 	rig_done(&g);
 }
 
-Test(sched_flow, truth_table_of_when)
+/* Every way in which one, two and three parents can end, in every order. */
+Test(sched_flow, when_for_every_end_of_every_parent, .timeout = 300)
+{
+	size_t cases = 0;
+
+	for (size_t rule = 0; rule < 4; rule++) {
+		for (unsigned code = 0; code < N_ENDS * N_ENDS * N_ENDS; code++) {
+			enum end e[3] = {(enum end)(code % N_ENDS),
+			    (enum end)(code / N_ENDS % N_ENDS), (enum end)(code / N_ENDS / N_ENDS)};
+			size_t n = e[2] != OK ? 3 : e[1] != OK ? 2 : 1;
+
+			one_case(rules[rule], e, n);
+			cases++;
+		}
+	}
+	cr_assert_eq(cases, 4u * N_ENDS * N_ENDS * N_ENDS);
+	LEAK_CHECK();
+}
+
+/* Its parent ends well behind the cancel, or badly: nothing begins any more. */
+Test(sched_flow, when_does_not_count_in_a_cancelled_run)
 {
 	for (size_t rule = 0; rule < 4; rule++) {
-		for (int a = 0; a < N_ENDS; a++) {
-			for (int b = a; b < N_ENDS; b++) {
-				one_pair(
-				    rules[rule], (enum end)a, (enum end)b, table[rule][a][b - a]);
-				one_pair(
-				    rules[rule], (enum end)b, (enum end)a, table[rule][a][b - a]);
-			}
+		for (int e = 0; e < N_ENDS; e++) {
+			char steps[64];
+			struct rig g;
+			uint64_t run;
+
+			if (ends[e].before || e == LEFT_OUT)
+				continue;
+			snprintf(
+			    steps, sizeof(steps), "a%s;z:a when=%s", ends[e].words, rules[rule]);
+			rig_init(&g, 9);
+			rig_dag(&g, "d", steps, NULL, NULL);
+			run = rig_start(&g, "d");
+			rig_cancel(&g, run);
+			cr_assert_eq(rig_state(&g, run, "z"), STEP_CANCELLED);
+			end_parent(&g, run, 'a', (enum end)e);
+			cr_assert_eq(rig_state(&g, run, "z"), STEP_CANCELLED, "%s, %s", rules[rule],
+			    ends[e].name);
+			cr_assert_eq(g.jobs.n, 0);
+			cr_assert_eq(rig_run_state(&g, run), RUN_CANCELLED);
+			rig_done(&g);
 		}
 	}
 	LEAK_CHECK();

@@ -218,6 +218,150 @@ Test(sched_overlap, queue_keeps_them_all)
 	LEAK_CHECK();
 }
 
+/* ---- together with max_runs and at_once (sluice-dag(5)) ---- */
+
+/* States of runs 1…: r running, q queued, c cancelled, x being cancelled; _ was not made. */
+static void states(struct rig *g, char *out, size_t size)
+{
+	static const char letters[] = "rqsfc";
+	static const enum run_state order[] = {
+	    RUN_RUNNING, RUN_QUEUED, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED};
+	uint64_t n = rig_runs(g);
+	struct run_rec r;
+	size_t k;
+
+	cr_assert_lt(n, size);
+	for (uint64_t run = 1; run <= n; run++) {
+		cr_assert_eq(run_get(&g->mem.view, run, &r), 0);
+		for (k = 0; order[k] != r.state;)
+			k++;
+		out[run - 1] = r.cancel && r.state == RUN_RUNNING ? 'x' : letters[k];
+	}
+	out[n] = 0;
+}
+
+static void are(struct rig *g, const char *want, const char *what)
+{
+	char is[64];
+
+	states(g, is, sizeof(is));
+	cr_assert_str_eq(is, want, "%s: %s, not %s", what, is, want);
+}
+
+Test(sched_overlap, with_several_runs_at_a_time)
+{
+	static const struct {
+		const char *rule;
+		const char *after[5]; /* 2, 3, 4, 5 and 6 runs were asked for; max_runs 2 */
+		const char *ended;    /* then the oldest that runs ends */
+	} cases[] = {
+	    {"queue", {"rr", "rrq", "rrqq", "rrqqq", "rrqqqq"}, "srrqqq"},
+	    {"skip", {"rr", "rr", "rr", "rr", "rr"}, "sr"},
+	    {"cancel", {"rr", "xrq", "xxqq", "xxcqq", "xxccqq"}, "cxccrq"},
+	    {"latest", {"rr", "rrq", "rrcq", "rrccq", "rrcccq"}, "srcccr"},
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		char extra[64];
+		struct rig g;
+
+		snprintf(extra, sizeof(extra), "\"overlap\":\"%s\",\"max_runs\":2", cases[i].rule);
+		begin(&g, extra);
+		rig_start(&g, "d");
+		for (int n = 0; n < 5; n++) {
+			rig_start(&g, "d");
+			are(&g, cases[i].after[n], cases[i].rule);
+		}
+		if (i == 2) {
+			rig_answer(&g, 1, "a", OUTCOME_CANCELLED, "");
+		} else {
+			rig_ok(&g, 1, "a");
+			rig_ok(&g, 1, "b");
+		}
+		are(&g, cases[i].ended, cases[i].rule);
+		rig_drain(&g);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
+/* Five missed instants that catchup makes up for. */
+static void missed(struct rig *g, const char *rule, int max_runs, int at_once)
+{
+	struct op op = {.kind = OP_PAUSE};
+	char extra[64], trigger[200];
+
+	snprintf(extra, sizeof(extra), "\"overlap\":\"%s\",\"max_runs\":%d", rule, max_runs);
+	snprintf(trigger, sizeof(trigger),
+	    "{\"name\":\"t\",\"kind\":\"cron\",\"cron\":\"0 * * * *\",\"zone\":\"UTC\","
+	    "\"catchup\":{\"keep\":\"all\",\"within_ms\":-1,\"at_once\":%d}}",
+	    at_once);
+	rig_init(g, 9);
+	rig_dag(g, "d", "a", trigger, extra);
+	op.u.pause.on = true;
+	cr_assert_eq(rig_op(g, &op), 0);
+	g->now = RIG_T0 + (5 * 3600 + 600) * US_PER_S;
+	op.u.pause.on = false;
+	cr_assert_eq(rig_op(g, &op), 0);
+	for (int i = 0; i < 20; i++)
+		rig_due(g, g->now + 2 * US_PER_MS);
+}
+
+/* The oldest attempt ends: well, or as it was asked to. */
+static void end_oldest(struct rig *g)
+{
+	struct run_rec r;
+
+	cr_assert_gt(g->jobs.n, 0);
+	cr_assert_eq(run_get(&g->mem.view, g->jobs.v[0].run, &r), 0);
+	rig_answer_at(
+	    g, 0, r.cancel ? OUTCOME_CANCELLED : OUTCOME_OK, r.cancel ? "" : "{\"class\":\"ok\"}");
+	for (int i = 0; i < 20; i++)
+		rig_due(g, g->now + 2 * US_PER_MS);
+}
+
+Test(sched_overlap, with_what_catchup_makes_up_for)
+{
+	static const struct {
+		const char *rule;
+		int max_runs, at_once;
+		const char *begin, *end;
+	} cases[] = {
+	    {"queue", 1, 1, "r", "sssss"},
+	    {"queue", 1, 3, "rqq", "sssss"},
+	    {"queue", 2, 3, "rrq", "sssss"},
+	    {"queue", 3, 2, "rr", "sssss"},
+	    /* one at a time: there is room for each */
+	    {"skip", 1, 1, "r", "sssss"},
+	    {"skip", 2, 2, "rr", "sssss"},
+	    /* those behind the first are left out */
+	    {"skip", 1, 3, "r", "s"},
+	    {"skip", 2, 3, "rr", "ss"},
+	    {"cancel", 1, 1, "r", "sssss"},
+	    {"cancel", 2, 2, "rr", "sssss"},
+	    {"cancel", 1, 3, "ccccr", "ccccs"},
+	    {"latest", 1, 1, "r", "sssss"},
+	    {"latest", 1, 3, "rcccq", "scccs"},
+	    {"latest", 2, 3, "rrq", "sssss"},
+	    {"latest", 2, 4, "rrccq", "ssccs"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char what[64];
+		struct rig g;
+
+		snprintf(what, sizeof(what), "%s, max_runs %d, at_once %d", cases[i].rule,
+		    cases[i].max_runs, cases[i].at_once);
+		missed(&g, cases[i].rule, cases[i].max_runs, cases[i].at_once);
+		are(&g, cases[i].begin, what);
+		while (g.jobs.n > 0)
+			end_oldest(&g);
+		are(&g, cases[i].end, what);
+		rig_done(&g);
+	}
+	LEAK_CHECK();
+}
+
 Test(sched_queue_timeout, ends_what_waits_too_long)
 {
 	char text[MESSAGE_MAX];
