@@ -4,6 +4,7 @@
 
 #include "sluice/kit/text.h"
 
+#include "core/base/json_scan.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -401,7 +402,9 @@ slu_rc slu_put_text(slu_builder *b, size_t col, const char *p, size_t n, const c
 	const char *why = NULL;
 
 	if (type == SLU_UTF8) {
-		if (!slu_utf8_valid(p, n))
+		if (b->fields.v[col].json && json_scan(p, n, NULL) != 0)
+			why = "is not JSON";
+		else if (!slu_utf8_valid(p, n))
 			why = "is not valid UTF-8";
 		else
 			slu_put_bytes(b, col, p, n);

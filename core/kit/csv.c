@@ -286,7 +286,8 @@ static slu_rc put_cell(slu_parser *p, slu_builder *b, size_t i, const char **ret
 	s = cell_text(p, c, &n);
 	if (p->map[i] == -2) {
 		rest_add(p, i, s, n);
-		return SLU_OK;
+		*ret_reason = "holds what is not valid UTF-8";
+		return slu_utf8_valid(s, n) ? SLU_OK : SLU_E_DATA;
 	}
 	if (cell_is_null(p, c)) {
 		slu_put_null(b, (size_t)p->map[i]);
@@ -299,12 +300,15 @@ static slu_rc put_record(slu_parser *p, slu_builder *b, size_t next, slu_err *er
 {
 	const char *raw = p->buf + p->at, *reason = NULL;
 	size_t raw_n = next - p->at, i, n = p->n_cells < p->n_map ? p->n_cells : p->n_map;
+	int col;
 
 	slu_buf_reset(&p->rest);
-	for (i = 0; i < n; i++)
-		if (put_cell(p, b, i, &reason) != SLU_OK)
-			return parse_reject(
-			    p, b, raw, raw_n, p->fields.v[p->map[i]].name, reason, err);
+	for (i = 0; i < n; i++) {
+		if (put_cell(p, b, i, &reason) == SLU_OK)
+			continue;
+		col = p->map[i] >= 0 ? p->map[i] : p->rest_col;
+		return parse_reject(p, b, raw, raw_n, p->fields.v[col].name, reason, err);
+	}
 	if (p->rest.len) {
 		slu_buf_addc(&p->rest, '}');
 		slu_put_bytes(b, (size_t)p->rest_col, p->rest.s, p->rest.len);

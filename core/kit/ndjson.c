@@ -4,6 +4,7 @@
 
 #include "core/kit/build.h"
 
+#include "core/base/json_scan.h"
 #include "core/base/mem.h"
 
 #include <string.h>
@@ -398,6 +399,9 @@ static slu_rc take_line(slu_parser *p, slu_builder *b, size_t n, slu_err *err)
 		return parse_reject(p, b, s, n, col, why, err);
 	if (p->rest.len && p->rest_col >= 0) {
 		slu_buf_addc(&p->rest, '}');
+		if (json_scan(p->rest.s, p->rest.len, NULL) != 0)
+			return parse_reject(p, b, s, n, p->fields.v[p->rest_col].name,
+			    "holds what is not JSON", err);
 		slu_put_bytes(b, (size_t)p->rest_col, p->rest.s, p->rest.len);
 	}
 	return slu_row_end(b, err);

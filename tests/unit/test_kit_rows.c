@@ -265,3 +265,57 @@ Test(kit_rows, retries_only_what_may_get_better)
 	plug_done(&p);
 	LEAK_CHECK();
 }
+
+/* What stands in a column json, or is gathered in _rest, is JSON: a row whose text is none is set
+ * aside, and no target has to refuse the whole batch for it. */
+Test(kit_rows, what_is_called_json_is_json)
+{
+	static const struct {
+		const char *text;
+		const char *want; /* NULL: rejected */
+	} rows[] = {
+	    {"{\"j\":{\"a\":[1,\"\\u00e9\"]},\"x\":\"\\n\"}",
+		"{\"j\":{\"a\":[1,\"\\u00e9\"]},\"_rest\":{\"x\":\"\\n\"}}\n"},
+	    {"{\"j\":\"\\q\"}", NULL},
+	    {"{\"j\":[\"\\ud83d\"]}", NULL},
+	    {"{\"j\":1,\"x\":\"\\q\"}", NULL},
+	    {"{\"j\":1,\"x\":\"\xFF\"}", NULL},
+	    {"{\"j\":1,\"x\xFF\":2}", NULL},
+	    {"{\"j\":1,\"x\":{\"y\":\"\\u12\"}}", NULL},
+	};
+	slu_format format = {.kind = SLU_NDJSON, .rest = SLU_REST_JSON};
+	slu_fields f = {0};
+	struct plug p;
+	struct str out;
+
+	str_init(&out, 1 << 20);
+	slu_fields_add(&f, "j", SLU_UTF8, NULL)->json = 1;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		plug_init(&p);
+		p.max_rejects = 10;
+		str_reset(&out);
+		cr_assert_eq(
+		    parse(&p, &format, &f, rows[i].text, strlen(rows[i].text), &out), SLU_OK);
+		cr_expect_eq(p.rejected, rows[i].want == NULL, "row %zu: %s", i, str_peek(&out));
+		cr_expect_str_eq(str_peek(&out), rows[i].want ? rows[i].want : "", "row %zu", i);
+		plug_done(&p);
+	}
+	format = (slu_format){.kind = SLU_CSV};
+	plug_init(&p);
+	p.max_rejects = 10;
+	str_reset(&out);
+	cr_assert_eq(parse(&p, &format, &f, "j\n{\"a\":1}\n{oops\n", 15, &out), SLU_OK);
+	cr_expect_eq(p.rejected, 1);
+	cr_expect_str_eq(str_peek(&out), "{\"j\":{\"a\":1}}\n");
+	plug_done(&p);
+	format.rest = SLU_REST_JSON;
+	plug_init(&p);
+	p.max_rejects = 10;
+	str_reset(&out);
+	cr_assert_eq(parse(&p, &format, &f, "j,x\n1,\xFF\n2,\"\x01\"\n", 14, &out), SLU_OK);
+	cr_expect_str_eq(str_peek(&out), "{\"j\":2,\"_rest\":{\"x\":\"\\u0001\"}}\n");
+	plug_done(&p);
+	slu_fields_done(&f);
+	str_done(&out);
+	LEAK_CHECK();
+}
