@@ -449,8 +449,9 @@ static slu_rc sample_line(slu_parser *p, const char *s, const char *end, slu_err
 			return SLU_OK;
 		text = key.escaped ? unescape(&p->scratch, &key, &n) : key.p;
 		n = key.escaped ? p->scratch.len : key.n;
-		if (!text || n == 0 || n >= sizeof(name) || key_column(p, &key, p->fields.n) >= 0)
-			continue;
+		if (!text || n == 0 || n >= sizeof(name) || memchr(text, '\0', n) ||
+		    !slu_utf8_valid(text, n) || key_column(p, &key, p->fields.n) >= 0)
+			continue; /* no name of a column: what `rest` says goes for it */
 		memcpy(name, text, n);
 		name[n] = '\0';
 		if (!slu_fields_add(&p->fields, name, SLU_UTF8, err))

@@ -7,6 +7,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_pool \
+	tests/fuzz/fuzz_rows \
 	tests/fuzz/fuzz_sched \
 	tests/fuzz/fuzz_selftest \
 	tests/fuzz/fuzz_text \
@@ -46,6 +47,9 @@ tests_fuzz_fuzz_pool_LDADD = $(LIBS_FUZZ) core/pool/libsl-pool.la core/base/libs
 tests_fuzz_fuzz_selftest_SOURCES = tests/fuzz/fuzz_selftest.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_selftest_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_selftest_LDADD = $(LIBS_FUZZ) core/base/libsl-base.la
+tests_fuzz_fuzz_rows_SOURCES = tests/fuzz/fuzz_rows.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_rows_LDFLAGS = $(FLAGS_FUZZ)
+tests_fuzz_fuzz_rows_LDADD = $(LIBS_FUZZ) core/kit/libsl-kit.la core/time/libsl-time.la core/base/libsl-base.la
 tests_fuzz_fuzz_sched_SOURCES = tests/fuzz/fuzz_sched.c tests/fuzz/fuzz.h tests/unit/memview.c tests/unit/memview.h
 tests_fuzz_fuzz_sched_LDFLAGS = $(FLAGS_FUZZ)
 tests_fuzz_fuzz_sched_LDADD = $(LIBS_FUZZ) core/sched/libsl-sched.la core/dag/libsl-dag.la core/time/libsl-time.la \

@@ -319,3 +319,22 @@ Test(kit_rows, what_is_called_json_is_json)
 	str_done(&out);
 	LEAK_CHECK();
 }
+
+/* Columns that are taken from the rows: a key that can be no name is one that nobody declared. */
+Test(kit_rows, a_key_that_is_no_text_names_no_column)
+{
+	static const char text[] = "{\"a\":1,\"\xFF\":2}\n{\"a\":2,\"b\\u0000c\":2}\n{\"a\":3}\n";
+	slu_format format = {.kind = SLU_NDJSON};
+	struct plug p;
+	struct str out;
+
+	plug_init(&p);
+	p.max_rejects = 10;
+	str_init(&out, 1 << 20);
+	cr_assert_eq(parse(&p, &format, NULL, text, sizeof(text) - 1, &out), SLU_OK);
+	cr_expect_str_eq(str_peek(&out), "{\"a\":\"3\"}\n");
+	cr_expect_eq(p.rejected, 2);
+	str_done(&out);
+	plug_done(&p);
+	LEAK_CHECK();
+}
