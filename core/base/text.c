@@ -240,6 +240,8 @@ bool str_is_dataset(const char *s)
 	connection[n] = '\0';
 	if (!str_is_name(connection) || slash[1] == '\0')
 		return false;
+	if (strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
+		return false; /* a lake makes folders of names: these lie outside */
 	for (i = 1; slash[i] != '\0'; i++)
 		if (i > 255 ||
 		    !(is_lower(slash[i]) || is_digit(slash[i]) ||

@@ -223,6 +223,9 @@ Test(base_text, knows_idents_names_and_data_sets)
 	    {"lake/a/b", false, false, false},
 	    {"Lake/a", false, false, false},
 	    {"lake/a b", false, false, false},
+	    {"lake/..", false, false, false},
+	    {"lake/.", false, false, false},
+	    {"lake/...", false, false, true},
 	    {SIXTY "1234/x", false, false, false},
 	};
 	size_t i;
