@@ -381,6 +381,19 @@ failed:
 	return rc;
 }
 
+/* The loop goes by a configuration since it submitted it: it is in force here too, though what the
+ * op was to write (who waits for a pool looks again) is not; the one before is the loop's to free.
+ */
+static void conf_keep(struct writer *w, struct writer_op *op)
+{
+	const struct conf *before = w->env.conf;
+
+	if (op->op.kind != OP_CONF || !op->conf)
+		return;
+	w->env.conf = op->conf;
+	op->conf = before;
+}
+
 static void op_fail(struct writer_op *op, int rc)
 {
 	memset(&op->result, 0, sizeof(op->result));
@@ -411,6 +424,7 @@ static void batch_split(struct writer *w, struct batch *b)
 			w->o.on_fatal(&err);
 		}
 		op_fail(op, rc);
+		conf_keep(w, op);
 		batch_post(w, one);
 	}
 	VEC_DONE(&b->effects);

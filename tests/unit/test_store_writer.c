@@ -26,6 +26,8 @@ struct world {
 	size_t n, effects;
 	bool effect_seen_uncommitted;
 	int freed_conf;
+	const struct conf *freed;
+	atomic_int conf_rc;   /* what OP_CONF comes to */
 	int64_t clock_offset; /* of the last OP_CLOCK */
 	int clocks;
 	atomic_int fatal;
@@ -60,7 +62,7 @@ static int scripted_apply(const struct view *v, struct sched_env *env, const str
 
 	(void)now;
 	if (op->kind == OP_CONF)
-		return 0;
+		return atomic_load(&the_world->conf_rc);
 	if (op->kind == OP_CLOCK) {
 		the_world->clocks++;
 		the_world->clock_offset = op->u.clock.offset_us;
@@ -115,7 +117,7 @@ static void free_conf(void *arg, const struct conf *old)
 {
 	struct world *d = arg;
 
-	(void)old;
+	d->freed = old;
 	d->freed_conf++;
 }
 
@@ -245,6 +247,36 @@ Test(store_writer, hands_back_each_replaced_configuration_once)
 	submit(&d, 1, 0);
 	wait_for(&d, 1);
 	cr_assert_eq(d.freed_conf, 1);
+	world_remove(&d);
+	LEAK_CHECK();
+}
+
+/* The daemon goes by a configuration from the moment that it has submitted it: where the store
+ * cannot take the op (its disk is full), that one must not be freed, but the one before. */
+Test(store_writer, keeps_the_configuration_in_force_whose_op_fails)
+{
+	struct world d;
+	struct conf one, two, three;
+
+	memset(&one, 0, sizeof(one));
+	memset(&two, 0, sizeof(two));
+	memset(&three, 0, sizeof(three));
+	world_make(&d);
+	cr_assert_eq(writer_set_conf(d.w, &one), 0);
+	submit(&d, 1, 0);
+	wait_for(&d, 1);
+	atomic_store(&d.conf_rc, ERR_FULL);
+	cr_assert_eq(writer_set_conf(d.w, &two), 0);
+	submit(&d, 2, 0);
+	wait_for(&d, 2);
+	cr_assert_eq(d.freed_conf, 1);
+	cr_assert_eq(d.freed, &one, "the new one was freed, which is in use");
+	atomic_store(&d.conf_rc, 0);
+	cr_assert_eq(writer_set_conf(d.w, &three), 0);
+	submit(&d, 3, 0);
+	wait_for(&d, 3);
+	cr_assert_eq(d.freed_conf, 2);
+	cr_assert_eq(d.freed, &two);
 	world_remove(&d);
 	LEAK_CHECK();
 }
