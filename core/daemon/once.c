@@ -175,7 +175,9 @@ static void tell_step(struct once *x, const struct effect *e)
 	if (name && e->state == s.state && s.state != STEP_WAITING && s.state != STEP_READY) {
 		if (x->output == ONCE_TEXT)
 			print_line(&s, name);
-		if (s.state == STEP_FAILED || s.state == STEP_RETRYING)
+		/* nowhere else: the store and its logs go with the run */
+		if (s.state == STEP_FAILED || s.state == STEP_RETRYING ||
+		    (s.state == STEP_SUCCEEDED && s.item == 0))
 			print_log(x, &run, &s, name);
 	}
 	store_read_end(x->d->own_read);

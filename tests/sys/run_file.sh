@@ -20,6 +20,8 @@ E2
 cli 0 run ./good.yaml
 says "$out" "many[b]  succeeded"
 says "$out" "run of good  succeeded"
+says "$err" "--- log of one, attempt 1"
+says "$err" "first"
 cli 1 run ./bad.yaml
 says "$out" "two  failed"
 says "$err" "the cause"
