@@ -118,6 +118,13 @@ int cli_ask(
 size_t text_width(const char *s);
 /* The text cut to `width` columns with … at the end; b is appended to. */
 void text_cut(struct str *b, const char *s, size_t width);
+/* The text in lines of `width` columns (0: one line): `at` are taken on the first, the further ones
+ * begin with `indent` blanks. A word that is longer than a line stands alone on its own. */
+void text_wrap(struct str *b, const char *text, size_t at, size_t indent, size_t width);
+/* Each time in it (2026-11-21T17:30:00.000Z) as text_time has it. */
+void text_local(struct str *b, const char *text);
+/* Columns of what is printed for people: those of the terminal, 0 (no limit) elsewhere. */
+size_t text_columns(const struct cli *cli);
 /* "3.2 s", "4 min 10 s", "2 h 5 min", "3 d". */
 void text_duration(struct str *b, double seconds);
 void text_count(struct str *b, int64_t n); /* 1,234,567 */

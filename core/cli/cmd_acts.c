@@ -30,6 +30,20 @@ static int act(
 	return rc;
 }
 
+/* NULL where it cannot be had: what is said by it is a help, no more. */
+static struct json *get_quietly(struct cli *cli, const char *prefix, const char *name)
+{
+	struct json *j = NULL;
+	int status = 0;
+	char *path = cli_path(prefix, name, "");
+	int rc = cli_try(cli, "GET", path, NULL, &j, &status);
+	mem_free(path);
+	if (rc == EXIT_OK)
+		return j;
+	json_free(j);
+	return NULL;
+}
+
 /* ---- cancel ---- */
 
 static struct json *cancel_body(bool hard)
@@ -89,6 +103,20 @@ const struct command cmd_cancel = {
 
 /* ---- rerun ---- */
 
+/* Who has mended the file before a rerun mostly means it. */
+static void tell_changed(struct cli *cli, const char *name)
+{
+	struct json *run = get_quietly(cli, "/v1/runs/", name);
+	struct json *dag = run ? get_quietly(cli, "/v1/dags/", json_get_str(run, "dag", "")) : NULL;
+	const char *now = json_get_str(dag, "plan", NULL);
+	if (now && !str_eq(json_get_str(dag, "state", ""), "gone") &&
+	    !str_eq(json_get_str(run, "plan", now), now))
+		printf("with the plan that it had; DAG %s has changed since: --plan latest\n",
+		    json_get_str(run, "dag", ""));
+	json_free(run);
+	json_free(dag);
+}
+
 static int run_rerun(struct cli *cli, const struct args *a)
 {
 	struct json *body;
@@ -111,6 +139,8 @@ static int run_rerun(struct cli *cli, const struct args *a)
 	char *path = cli_path("/v1/runs/", a->pos[0], "/rerun");
 	int rc = act(cli, path, body, "runs again", a->pos[0]);
 	mem_free(path);
+	if (rc == EXIT_OK && cli->output == OUTPUT_TEXT && !args_get(a, "plan", NULL))
+		tell_changed(cli, a->pos[0]);
 	if (rc == EXIT_OK && args_has(a, "wait"))
 		rc = follow_run(cli, a->pos[0]);
 	return rc;
@@ -209,12 +239,26 @@ static int pause_or_resume(
 
 static int run_pause(struct cli *cli, const struct args *a)
 {
-	return pause_or_resume(cli, a, "pause", "paused: nothing new starts until: sluice resume");
+	struct str sentence;
+	str_init(&sentence, 1 << 16);
+	str_addf(&sentence, "paused: nothing new starts until: sluice resume %s",
+	    a->n_pos && !args_has(a, "all") ? a->pos[0] : "--all");
+	int rc = pause_or_resume(cli, a, "pause", str_peek(&sentence));
+	str_done(&sentence);
+	return rc;
 }
 
+/* The pause of all DAGs goes before that of one. */
 static int run_resume(struct cli *cli, const struct args *a)
 {
-	return pause_or_resume(cli, a, "resume", "resumed");
+	int rc = pause_or_resume(cli, a, "resume", "resumed");
+	if (rc != EXIT_OK || cli->output != OUTPUT_TEXT || a->n_pos != 1)
+		return rc;
+	struct json *dag = get_quietly(cli, "/v1/dags/", a->pos[0]);
+	if (json_get_bool(dag, "paused", false))
+		printf("all DAGs are paused, %s too, until: sluice resume --all\n", a->pos[0]);
+	json_free(dag);
+	return rc;
 }
 
 static const struct cli_opt pause_opts[] = {

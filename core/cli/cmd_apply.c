@@ -107,15 +107,21 @@ static void print_configuration(const struct cli *cli, const struct json *c, boo
 static void print_errors(const struct cli *cli, const struct json *errors)
 {
 	for (const struct json *e = json_first(errors); e; e = json_next(e)) {
-		struct str b;
+		struct str b, text;
 		str_init(&b, 1 << 16);
+		str_init(&text, 1 << 16);
 		text_paint(cli, &b, PAINT_BAD, "!");
-		str_addf(&b, " %s:%lld:%lld: %s", json_get_str(e, "path", ""),
+		str_addf(&text, "%s:%lld:%lld: %s", json_get_str(e, "path", ""),
 		    (long long)json_get_i64(e, "line", 1), (long long)json_get_i64(e, "column", 1),
 		    json_get_str(e, "message", json_str(e, "")));
-		if (json_get_str(e, "hint", "")[0])
-			str_addf(&b, "\n    %s", json_get_str(e, "hint", ""));
+		str_addc(&b, ' ');
+		text_wrap(&b, str_peek(&text), 2, 2, text_columns(cli));
+		if (json_get_str(e, "hint", "")[0]) {
+			str_add(&b, "\n    ");
+			text_wrap(&b, json_get_str(e, "hint", ""), 4, 4, text_columns(cli));
+		}
 		puts(str_peek(&b));
+		str_done(&text);
 		str_done(&b);
 	}
 }

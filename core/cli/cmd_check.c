@@ -15,17 +15,23 @@ static const struct cli_opt opts[] = {
 static void print_diagnostic(
     const struct cli *cli, const char *path, const char *kind, const struct json *d)
 {
-	struct str b;
+	struct str b, text;
 	str_init(&b, 1 << 16);
+	str_init(&text, 1 << 16);
 	str_addf(&b, "%s:%lld:%lld: ", path, (long long)json_get_i64(d, "line", 1),
 	    (long long)json_get_i64(d, "column", 1));
+	size_t place = text_width(str_peek(&b));
 	text_paint(cli, &b, str_eq(kind, "error") ? PAINT_BAD : PAINT_WARN, kind);
 	const char *key = json_get_str(d, "key", "");
-	str_addf(&b, ": %s%s%s", key, key[0] ? ": " : "", json_get_str(d, "message", ""));
+	str_addf(&text, ": %s%s%s", key, key[0] ? ": " : "", json_get_str(d, "message", ""));
+	text_wrap(&b, str_peek(&text), place + strlen(kind), 2, text_columns(cli));
 	const char *hint = json_get_str(d, "hint", "");
-	if (hint[0])
-		str_addf(&b, "\n    %s", hint);
+	if (hint[0]) {
+		str_add(&b, "\n    ");
+		text_wrap(&b, hint, 4, 4, text_columns(cli));
+	}
 	puts(str_peek(&b));
+	str_done(&text);
 	str_done(&b);
 }
 
@@ -42,8 +48,9 @@ static void print_file(const struct cli *cli, const struct json *file)
 	str_init(&b, 1 << 16);
 	str_addf(&b, "%s: ", path);
 	text_paint(cli, &b, PAINT_GOOD, "ok");
-	str_addf(&b, "  %s", json_get_str(file, "dag", ""));
-	if (json_get_str(file, "promise", NULL))
+	const char *dag = json_get_str(file, "dag", "");
+	str_addf(&b, "  %s", dag[0] ? dag : "a list for foreach");
+	if (dag[0] && json_get_str(file, "promise", NULL))
 		str_addf(&b, "  promise %s", json_get_str(file, "promise", ""));
 	const char *next = json_str(json_at(json_get(file, "next"), 0), NULL);
 	if (next) {

@@ -397,26 +397,6 @@ static void check_daemon(struct doctor *d)
 	check_notify(d);
 }
 
-/* The text in lines of the terminal's width, the second and later ones indented. */
-static void add_wrapped(struct str *b, const char *text, size_t indent, size_t width)
-{
-	size_t room = width > indent + 20 ? width - indent : 20, at = 0, n;
-	while (*text) {
-		n = strcspn(text, " ");
-		if (at && at + 1 + n > room) {
-			str_addf(b, "\n%*s", (int)indent, "");
-			at = 0;
-		} else if (at) {
-			str_add(b, " ");
-			at++;
-		}
-		str_addn(b, text, n);
-		at += n;
-		text += n;
-		text += *text == ' ';
-	}
-}
-
 static void print(const struct doctor *d)
 {
 	static const char *const marks[] = {"\u2713", "!", "\u2717"};
@@ -433,7 +413,11 @@ static void print(const struct doctor *d)
 				       : PAINT_WARN,
 		    marks[f]);
 		str_addf(&b, " %-9s ", json_get_str(j, "check", ""));
-		add_wrapped(&b, json_get_str(j, "text", ""), 12, (size_t)d->cli->width);
+		struct str text;
+		str_init(&text, 1 << 16);
+		text_local(&text, json_get_str(j, "text", ""));
+		text_wrap(&b, str_peek(&text), 12, 12, (size_t)d->cli->width);
+		str_done(&text);
 		puts(str_peek(&b));
 		str_done(&b);
 	}

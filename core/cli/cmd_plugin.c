@@ -74,18 +74,35 @@ static int list(struct cli *cli)
 	return rc;
 }
 
-static void print_options(const struct json *options, int indent)
+static void print_indented(const struct cli *cli, const char *text, size_t indent)
+{
+	struct str b;
+	str_init(&b, 1 << 16);
+	str_addf(&b, "%*s", (int)indent, "");
+	text_wrap(&b, text, indent, indent, (size_t)cli->width);
+	puts(str_peek(&b));
+	str_done(&b);
+}
+
+static void print_options(const struct cli *cli, const struct json *options, size_t indent)
 {
 	for (const struct json *o = json_first(options); o; o = json_next(o)) {
-		printf("%*s%s  %s%s", indent, "", json_get_str(o, "name", ""),
-		    json_get_str(o, "type", ""),
-		    json_get_bool(o, "required", false) ? ", required" : "");
-		if (json_get_str(o, "default", NULL))
-			printf(", default %s", json_get_str(o, "default", ""));
-		if (json_get_str(o, "choices", NULL))
-			printf(", one of %s", json_get_str(o, "choices", ""));
-		printf("\n%*s    %s\n", indent, "", json_get_str(o, "doc", ""));
-		print_options(json_get(o, "sub"), indent + 4);
+		const char *fallback = json_get_str(o, "default", NULL);
+		struct str b;
+		str_init(&b, 1 << 16);
+		const struct json *choices = json_get(o, "choices");
+		str_addf(&b, "%s  %s", json_get_str(o, "name", ""),
+		    json_len(choices) > 0 ? "one of" : json_get_str(o, "type", ""));
+		for (const struct json *c = json_first(choices); c; c = json_next(c))
+			str_addf(&b, " %s%s", json_str(c, ""), json_next(c) ? "," : "");
+		if (json_get_bool(o, "required", false))
+			str_add(&b, "; required");
+		if (fallback)
+			str_addf(&b, "; default %s", fallback);
+		print_indented(cli, str_peek(&b), indent);
+		str_done(&b);
+		print_indented(cli, json_get_str(o, "doc", ""), indent + 4);
+		print_options(cli, json_get(o, "sub"), indent + 4);
 	}
 }
 
@@ -113,7 +130,7 @@ static int show(struct cli *cli, const char *name)
 			for (const struct json *r = json_first(json_get(k, "roles")); r;
 			     r = json_next(r)) {
 				printf("  %s\n", json_key(r));
-				print_options(json_get(r, "options"), 4);
+				print_options(cli, json_get(r, "options"), 4);
 			}
 		}
 	}

@@ -3,6 +3,8 @@
 #include "core/base/mem.h"
 #include "core/cli/cli.h"
 
+#define PARAMS_WIDTH 80u
+
 static const struct cli_opt opts[] = {
     {NULL, NULL, NULL, 0},
 };
@@ -13,6 +15,28 @@ static void line_time(struct str *b, const char *title, const char *time)
 		return;
 	str_addf(b, "  %s ", title);
 	text_time(b, time);
+}
+
+static void add_params(struct str *b, const struct json *params)
+{
+	struct str line, value;
+	str_init(&line, 1u << 20);
+	str_add(&line, "params");
+	for (const struct json *p = json_first(params); p; p = json_next(p)) {
+		str_init(&value, 1u << 20);
+		json_print(p, &value);
+		str_addf(&line, " %s=%s", json_key(p), json_str(p, str_peek(&value)));
+		str_done(&value);
+	}
+	if (json_len(params) > 0) {
+		struct str seen;
+		str_init(&seen, 4u << 20);
+		str_add_visible(&seen, str_peek(&line), line.len);
+		text_wrap(b, str_peek(&seen), 0, 2, PARAMS_WIDTH);
+		str_addc(b, '\n');
+		str_done(&seen);
+	}
+	str_done(&line);
 }
 
 static void print_facts(const struct json *r)
@@ -31,8 +55,11 @@ static void print_facts(const struct json *r)
 		line_time(&b, "to", json_get_str(window, "end", NULL));
 	}
 	str_addc(&b, '\n');
+	add_params(&b, json_get(r, "params"));
 	line_time(&b, "queued", json_get_str(r, "queued_at", NULL));
 	line_time(&b, "started", json_get_str(r, "started_at", NULL));
+	if (json_get_str(r, "ended_at", NULL))
+		str_addc(&b, '\n');
 	line_time(&b, "ended", json_get_str(r, "ended_at", NULL));
 	puts(str_peek(&b));
 	str_done(&b);

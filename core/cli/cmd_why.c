@@ -6,6 +6,23 @@ static const struct cli_opt opts[] = {
     {NULL, NULL, NULL, 0},
 };
 
+static void print(const struct cli *cli, const struct json *reply)
+{
+	const char *state = json_get_str(reply, "state", "");
+	struct str b, text;
+	str_init(&b, 1 << 20);
+	text_paint(cli, &b, text_state_paint(state), state);
+	for (const struct json *r = json_first(json_get(reply, "reasons")); r; r = json_next(r)) {
+		str_init(&text, 1 << 16);
+		text_local(&text, json_get_str(r, "text", ""));
+		str_add(&b, "\n  ");
+		text_wrap(&b, str_peek(&text), 2, 4, text_columns(cli));
+		str_done(&text);
+	}
+	puts(str_peek(&b));
+	str_done(&b);
+}
+
 static int run(struct cli *cli, const struct args *a)
 {
 	struct str path;
@@ -22,15 +39,7 @@ static int run(struct cli *cli, const struct args *a)
 	if (rc == EXIT_OK && cli->output != OUTPUT_TEXT) {
 		cli_print_json(cli, reply, "reasons");
 	} else if (rc == EXIT_OK) {
-		struct str b;
-		str_init(&b, 1 << 16);
-		text_paint(cli, &b, text_state_paint(json_get_str(reply, "state", "")),
-		    json_get_str(reply, "state", ""));
-		puts(str_peek(&b));
-		str_done(&b);
-		for (const struct json *r = json_first(json_get(reply, "reasons")); r;
-		     r = json_next(r))
-			printf("  %s\n", json_get_str(r, "text", ""));
+		print(cli, reply);
 	}
 	json_free(reply);
 	return rc;

@@ -180,6 +180,12 @@ static int watch(struct follow *f, const char *run_id)
 	str_done(&problem);
 	if (f->rc != EXIT_OK)
 		return f->rc;
+	if (rc == 0 && (status == 401 || status == 403))
+		return cli_error(EXIT_REFUSED,
+		    "run %s goes on, but this token may not watch it: use `sluice trigger --wait`, "
+		    "or "
+		    "a token with scope read",
+		    json_get_str(f->run, "id", run_id));
 	if (rc == 0 && status >= 300)
 		return cli_error(EXIT_INTERNAL, "the daemon's stream answered %d", status);
 	return rc == 0 ? EXIT_OK : EXIT_UNREACHABLE;

@@ -13,7 +13,7 @@ core_cli_libsl_cli_la_SOURCES = \
 	%D%/request.c %D%/run_body.c %D%/run_body.h %D%/sse.c %D%/sse.h \
 	%D%/table.c %D%/text.c %D%/tree.c %D%/visible.c
 core_cli_libsl_cli_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) \
-	-DSL_TEMPLATEDIR='"$(pkgdatadir)/template"'
+	-DSL_TEMPLATEDIR='"$(pkgdatadir)/template"' -DSL_PKGCONFIGDIR='"$(libdir)/pkgconfig"'
 core_cli_libsl_cli_la_LIBADD = $(CURL_LIBS)
 
 bin_PROGRAMS += %D%/sluice

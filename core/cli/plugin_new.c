@@ -64,6 +64,7 @@ static int write_makefile(const char *dir, const char *name, struct err *err)
 	str_init(&out, 1 << 16);
 	str_addf(&out,
 	    "# Builds %s.so against the installed Sluice headers and kit.\n"
+	    "export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):" SL_PKGCONFIGDIR "\n"
 	    "CFLAGS = -std=c11 -O2 -g -Wall -Wextra -fPIC -fvisibility=hidden\n"
 	    "%s.so: plugin.c\n"
 	    "\t$(CC) $(CFLAGS) `pkg-config --cflags sluice-plugin` -shared -Wl,-z,defs -o $@ "

@@ -57,6 +57,60 @@ void text_cut(struct str *b, const char *s, size_t width)
 		str_add(b, "\u2026");
 }
 
+void text_wrap(struct str *b, const char *text, size_t at, size_t indent, size_t width)
+{
+	bool begun = false; /* the line has a word */
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		struct str word;
+
+		str_init(&word, 1u << 20);
+		str_addn(&word, text, n);
+		size_t wide = text_width(str_peek(&word));
+		if (begun && width > 0 && at + 1 + wide > width) {
+			str_addf(b, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (begun) {
+			str_addc(b, ' ');
+			at++;
+		}
+		str_add(b, str_peek(&word));
+		str_done(&word);
+		at += wide;
+		begun = true;
+		text += n;
+		text += *text == ' ';
+	}
+}
+
+void text_local(struct str *b, const char *text)
+{
+	static const char form[] = "0000-00-00T00:00:00.000Z";
+
+	while (*text) {
+		size_t n = 0;
+
+		while (form[n] &&
+		       (form[n] == '0' ? text[n] >= '0' && text[n] <= '9' : text[n] == form[n]))
+			n++;
+		if (form[n]) {
+			str_addc(b, *text++);
+			continue;
+		}
+		char one[sizeof(form)];
+		memcpy(one, text, n);
+		one[n] = 0;
+		text_time(b, one);
+		text += n;
+	}
+}
+
+size_t text_columns(const struct cli *cli)
+{
+	return cli->tty ? (size_t)cli->width : 0;
+}
+
 void text_duration(struct str *b, double seconds)
 {
 	if (seconds < 0)

@@ -6,6 +6,8 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 static int hex4(const char *p)
 {
@@ -81,18 +83,32 @@ int cli_parse(
 	return rc;
 }
 
+/* Columns of standard error; 0 where it is no terminal. */
+static size_t error_columns(void)
+{
+	struct winsize ws;
+	if (isatty(STDERR_FILENO) != 1)
+		return 0;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 20 ? ws.ws_col : 80;
+}
+
 int cli_error(int code, const char *fmt, ...)
 {
 	struct str text, shown;
 	va_list ap;
+	size_t width = error_columns();
 	str_init(&text, 1u << 20);
 	str_init(&shown, 4u << 20);
 	va_start(ap, fmt);
 	str_vaddf(&text, fmt, ap);
 	va_end(ap);
 	for (const char *p = str_peek(&text); *p;) {
+		struct str line;
 		size_t n = strcspn(p, "\n");
-		str_add_visible(&shown, p, n);
+		str_init(&line, 4u << 20);
+		str_add_visible(&line, p, n);
+		text_wrap(&shown, str_peek(&line), p == str_peek(&text) ? 8 : 0, 4, width);
+		str_done(&line);
 		p += n;
 		if (*p == '\n')
 			str_addc(&shown, *p++);

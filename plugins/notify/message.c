@@ -86,8 +86,10 @@ static void step_words(struct message *m, const slu_json *s)
 		text_cut(&m->text, item, 100);
 		slu_buf_addc(&m->text, ']');
 	}
-	slu_buf_addf(&m->text, ", attempt %lld: %s", (long long)slu_json_get_i64(s, "attempt", 0),
-	    slu_json_get_str(s, "class", "failed"));
+	if (slu_json_get_i64(s, "attempt", 0) > 0) /* a foreach as a whole has none */
+		slu_buf_addf(
+		    &m->text, ", attempt %lld", (long long)slu_json_get_i64(s, "attempt", 0));
+	slu_buf_addf(&m->text, ": %s", slu_json_get_str(s, "class", "failed"));
 	if (message[0] != 0) {
 		slu_buf_add(&m->text, ": ");
 		text_cut(&m->text, message, 400);
