@@ -39,10 +39,12 @@ __extension__ typedef __int128 slu_i128; /* unscaled value of a decimal */
 
 typedef struct slu_field {
 	char name[SLU_COLUMN_NAME_MAX];
-	char zone[64]; /* of a timestamp; "" zone-less */
-	char role[16]; /* key cursor event_time op version, or "" */
-	int type, precision, scale;
-	int json, not_null;
+	char zone[64];	      /* of a timestamp; "" zone-less */
+	char role[16];	      /* key cursor event_time op version, or "" */
+	int type;	      /* enum slu_type */
+	int precision, scale; /* of a decimal: digits in all, digits behind the point */
+	int json;	      /* utf8 that holds JSON text */
+	int not_null;
 } slu_field;
 typedef struct slu_fields {
 	slu_field *v; /* owned */
@@ -54,19 +56,21 @@ typedef struct slu_fields {
 slu_field *slu_fields_add(slu_fields *f, const char *name, int type, slu_err *err);
 void slu_fields_done(slu_fields *f);
 int slu_fields_find(const slu_fields *f, const char *name); /* index, or -1 */
+/* to is overwritten, not freed. SLU_E_SCHEMA for more than SLU_COLUMNS_MAX. */
 slu_rc slu_fields_copy(slu_fields *to, const slu_fields *from, slu_err *err) SLU_CHECK;
 /* "int64", "decimal(12,2)", "timestamp" (of UTC), "timestamp(Asia/Tokyo)", "timestamp_local"
- * (zone-less), "json" … into f; and back (buf of 96). */
+ * (zone-less), "json" … into f; and back (buf of 96). SLU_E_CONFIG for any other text. */
 slu_rc slu_type_parse(const char *text, slu_field *f, slu_err *err) SLU_CHECK;
 const char *slu_type_text(const slu_field *f, char *buf);
 /* The core's key `columns`: {"id": "int64", "at": {"type": "timestamp", "role": "cursor"}} or
- * [{"name", "type"}]. */
+ * [{"name", "type"}]. SLU_E_CONFIG where it is anything else. */
 struct slu_json;
 slu_rc slu_fields_declared(const struct slu_json *columns, slu_fields *out, slu_err *err) SLU_CHECK;
 /* [{"name","type","role"?,"not_null"?}], and back by slu_fields_declared. */
 void slu_fields_to_json(const slu_fields *f, slu_buf *out);
 
-/* Arrow schema out and in. */
+/* Arrow schema out (the caller releases it) and in: SLU_E_UNSUPPORTED for a column whose type is
+ * not in slu_type, SLU_E_SCHEMA for no columns, two of one name or a name that is too long. */
 slu_rc slu_schema_make(const slu_fields *f, struct ArrowSchema *out, slu_err *err) SLU_CHECK;
 slu_rc slu_schema_read(const struct ArrowSchema *schema, slu_fields *out, slu_err *err) SLU_CHECK;
 
@@ -108,8 +112,8 @@ typedef struct slu_col {
 	const uint8_t *offsets;
 	int64_t first; /* index of row 0 in the buffers */
 } slu_col;
-/* cols: fields->n of them. Checks lengths and that the array has the schema's shape. Borrowed from
- * the array. */
+/* cols: fields->n of them, borrowed from the array. Checks lengths and that the array has the
+ * schema's shape: SLU_E_INTERNAL where it has not. */
 slu_rc slu_batch_read(const struct ArrowArray *array, const slu_fields *fields, slu_col *cols,
     slu_err *err) SLU_CHECK;
 static inline int slu_is_null(const slu_col *c, int64_t row)
@@ -117,6 +121,8 @@ static inline int slu_is_null(const slu_col *c, int64_t row)
 	int64_t i = c->first + row;
 	return c->valid && !((c->valid[i >> 3] >> (i & 7)) & 1);
 }
+/* The value of a row that is not NULL, of the type that slu_put_* names; row: 0 to the array's
+ * length. Bytes are borrowed from the array and have no terminator. */
 int64_t slu_get_i64(const slu_col *c, int64_t row);
 uint64_t slu_get_u64(const slu_col *c, int64_t row);
 double slu_get_f64(const slu_col *c, int64_t row);

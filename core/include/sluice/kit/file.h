@@ -13,7 +13,7 @@ int slu_compression(const char *name);
 const char *slu_compression_suffix(int compression);
 
 typedef struct slu_in slu_in;
-/* Compression is seen from the first bytes. */
+/* Compression is seen from the first bytes. Errors of the system: as slu_rc_from_errno. */
 slu_rc slu_in_open(const char *path, slu_in **out, slu_err *err) SLU_CHECK;
 /* Takes the descriptor over. what: its name in messages. */
 slu_rc slu_in_fd(int fd, const char *what, slu_in **out, slu_err *err) SLU_CHECK;

@@ -19,7 +19,7 @@ enum {
 	SLU_JSON_OBJECT
 };
 
-/* what: for the message. text NULL gives *out NULL and SLU_OK. */
+/* what: for the message. text NULL gives *out NULL and SLU_OK; SLU_E_CONFIG where it is no JSON. */
 slu_rc slu_json_parse(const char *text, const char *what, slu_json **out, slu_err *err) SLU_CHECK;
 /* The host's value at path, parsed; *out NULL where the option is not given. */
 slu_rc slu_option_json(

@@ -10,7 +10,10 @@ extern "C" {
 typedef struct slu_zone slu_zone; /* lives for ever */
 #define SLU_PERIOD_MAX 64	  /* bytes of "day=2026-11-21" with terminator */
 
-/* name NULL or "": UTC. */
+/* Times are microseconds since 1970, of UTC unless they are called local. A period begins at
+ * from_us and ends before to_us. What is not known or does not fit is SLU_E_CONFIG. */
+
+/* An IANA zone; name NULL or "": UTC. */
 slu_rc slu_zone_find(const char *name, const slu_zone **out, slu_err *err) SLU_CHECK;
 int64_t slu_zone_to_local(const slu_zone *zone, int64_t us);
 int64_t slu_zone_from_local(

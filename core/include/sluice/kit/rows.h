@@ -25,7 +25,7 @@ typedef struct slu_format {
 	char null_text[32];
 } slu_format;
 /* The options that share these words: format delimiter header null_text ragged rest. Not given:
- * kept as they are in *f. */
+ * kept as they are in *f. SLU_E_CONFIG for a value that is none of its words. */
 slu_rc slu_format_options(
     const slu_host *host, slu_run *run, slu_format *f, slu_err *err) SLU_CHECK;
 /* Entries for the plugin's table of options, so that every plugin says the same. */
@@ -51,17 +51,19 @@ slu_rc slu_format_options(
 
 typedef struct slu_parser slu_parser;
 /* fields: what is wanted, or NULL to take the columns from the file, all text. in and rejects stay
- * the caller's. */
+ * the caller's and outlive the parser. SLU_E_SCHEMA where the header does not fit the fields. */
 slu_rc slu_parser_new(const slu_format *format, slu_in *in, const slu_fields *fields,
     slu_rejects *rejects, slu_parser **out, slu_err *err) SLU_CHECK;
 const slu_fields *slu_parser_fields(const slu_parser *p);
-/* Rows until the builder is full or the input ends. */
+/* Rows until the builder is full or the input ends (*ret_done). SLU_E_DATA for a text that is no
+ * CSV or NDJSON, a record of more than 48 MiB, or once the step allows no more rejected rows. */
 slu_rc slu_parser_fill(slu_parser *p, slu_builder *b, int *ret_done, slu_err *err) SLU_CHECK;
 void slu_parser_free(slu_parser *p);
 
 /* Writing. The header is one record of CSV and nothing of NDJSON. */
 void slu_rows_header(const slu_format *format, const slu_fields *fields, slu_buf *out);
-/* Rows from..to of the batch. */
+/* Rows from (counted from 0) up to, without, `to` of the batch. SLU_E_TRANSIENT: out has no room.
+ */
 slu_rc slu_rows_write(const slu_format *format, const slu_fields *fields, const slu_col *cols,
     int64_t from, int64_t to, slu_buf *out, slu_err *err) SLU_CHECK;
 

@@ -68,6 +68,11 @@ typedef struct slu_sql {
 	void (*point)(const char *name);
 } slu_sql;
 
+/* The slots of slu_load in their order, with their arguments and results (plugin.h). Each gives
+ * what the session gives, or: open SLU_E_CONFIG (the work order cannot be done), recover
+ * SLU_E_CONFIG (the target is another deployment's), plan and stage SLU_E_SCHEMA or
+ * SLU_E_UNSUPPORTED (a type), write and publish SLU_E_DATA (rows that the work order does not
+ * allow). SLU_E_CANCELLED from recover and publish: a later attempt has taken the fence. */
 slu_rc slu_sink_open(const slu_host *host, slu_run *run, const slu_work *work, const slu_sql *sql,
     slu_sink **out, slu_err *err) SLU_CHECK;
 slu_rc slu_sink_recover(

@@ -17,7 +17,8 @@ typedef struct slu_rows {
 	    void *ctx); /* frees ctx; may be NULL; called once, with the stream's release */
 	void *ctx;
 } slu_rows;
-/* Rejected rows are counted with slu_stream_reject. On failure ctx is closed too. */
+/* fields are copied. A row that cannot be built is given to slu_reject_text, not put. SLU_E_SCHEMA
+ * where there are no columns; on failure ctx is closed too. */
 slu_rc slu_stream_make(const slu_host *host, slu_run *run, const slu_fields *fields,
     const slu_rows *rows, struct ArrowArrayStream *out, slu_err *err) SLU_CHECK;
 
