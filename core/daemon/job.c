@@ -529,7 +529,7 @@ static void write_places(struct job_builder *b, const struct made *m, struct jw 
 static int write_all(
     struct job_builder *b, const struct made *m, const struct effect *e, struct err *err)
 {
-	struct hash *key = hash_new();
+	struct hash *key = m->part->secrets.n > 0 ? hash_new() : NULL;
 	uint8_t digest[HASH_SHA256_BYTES];
 	char key_text[2 * HASH_ID_BYTES + 1];
 	struct jw job, note;
@@ -539,18 +539,21 @@ static int write_all(
 	jw_init(&note, &b->note);
 	jw_object(&job);
 	jw_object(&note);
-	hash_add_text(key, m->part->key_base);
+	if (key)
+		hash_add_text(key, m->part->key_base);
 	write_ids(b, m, e, &job);
 	write_places(b, m, &job);
 	write_env(m, &job);
 	write_cursor(m, &job);
 	write_positions(m, &job);
 	rc = write_secrets(b, m, &job, &note, key, err);
-	hash_end(key, digest);
+	if (key) {
+		hash_end(key, digest);
+		hash_to_hex(digest, HASH_ID_BYTES, key_text);
+	}
 	if (rc != 0)
 		return rc;
-	hash_to_hex(digest, HASH_ID_BYTES, key_text);
-	write_note(b, m, &note, key_text);
+	write_note(b, m, &note, key ? key_text : m->part->key_text);
 	jw_end_object(&job);
 	jw_end_object(&note);
 	if (b->job.failed || b->note.failed)

@@ -37,6 +37,7 @@ struct job_part {
 	char *step_json; /* owned text, as are the next three */
 	char *datasets_json;
 	char *connections_json;
+	char key_text[2 * HASH_ID_BYTES + 1]; /* the worker's key, where no secrets are in it */
 	char *key_base; /* plugins, connections, sandbox: hashed together with the secrets' versions
 			 */
 	struct json *secret_root; /* owned: references found in the step */

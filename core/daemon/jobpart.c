@@ -137,6 +137,8 @@ static void connections_write(
 /* A kept worker is used again only for the same plugins, connections and sandbox (and secrets). */
 static void key_write(struct job_part *p, const struct plan_step *step)
 {
+	uint8_t digest[HASH_SHA256_BYTES];
+	struct hash *key = hash_new();
 	struct str out;
 
 	str_init(&out, PART_TEXT_MAX);
@@ -145,6 +147,9 @@ static void key_write(struct job_part *p, const struct plan_step *step)
 	str_addf(&out, "%lld %d", (long long)json_get_i64(step->json, "needs_mask", 0),
 	    step->keep_privileges);
 	p->key_base = str_take(&out);
+	hash_add_text(key, p->key_base);
+	hash_end(key, digest);
+	hash_to_hex(digest, HASH_ID_BYTES, p->key_text);
 }
 
 static void ancestors_find(struct job_part *p, const struct plan *plan)

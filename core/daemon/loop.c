@@ -43,13 +43,14 @@ void loop_done(struct loop *l)
 
 void loop_run(struct loop *l, bool (*until)(void *arg), void *arg)
 {
-	int64_t before, took;
+	int64_t before = thread_us(), after, took;
 
 	while (!l->stop) {
-		before = thread_us();
 		if (event_base_loop(l->base, EVLOOP_ONCE) != 0)
 			break;
-		took = thread_us() - before;
+		after = thread_us();
+		took = after - before;
+		before = after;
 		l->turns++;
 		if (took > l->slowest_us)
 			l->slowest_us = took;

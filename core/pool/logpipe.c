@@ -36,6 +36,7 @@ struct logpipe {
 	mono_us close_at;      /* 0: live */
 	struct logfile file;
 	bool has_file, told;
+	bool watched;	   /* read_fd is in the epoll set */
 	struct mask *mask; /* shared */
 	struct mask_stream stream;
 	unsigned refs; /* guarded by table */
@@ -108,6 +109,13 @@ static void wake(struct logs *l)
 
 /* ---- one log; its lock is held ---- */
 
+static void unwatch(struct logs *l, struct logpipe *p)
+{
+	if (p->watched)
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, p->read_fd, NULL);
+	p->watched = false;
+}
+
 static void put(struct logpipe *p, const char *bytes, size_t n, bool end)
 {
 	struct str shown;
@@ -153,8 +161,7 @@ static enum pumped pump(struct logpipe *p, char *buf)
 
 static void close_log(struct logs *l, struct logpipe *p)
 {
-	if (p->read_fd >= 0)
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, p->read_fd, NULL);
+	unwatch(l, p);
 	io_close(&p->read_fd);
 	io_close(&p->write_fd);
 	put(p, "", 0, true);
@@ -211,7 +218,7 @@ static void serve(struct logs *l, uint64_t id)
 		return;
 	pthread_mutex_lock(&p->lock);
 	if (pump(p, l->thread_buf) == PUMP_END && p->read_fd >= 0 && p->close_at != 0) {
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, p->read_fd, NULL);
+		unwatch(l, p);
 		io_close(&p->read_fd); /* close_lingering does the rest in this turn */
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -365,7 +372,7 @@ int logs_open(struct logs *l, const char *path, struct mask *mask, uint64_t *ret
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return err_errno(err, ERR_IO, errno, "cannot make a pipe for output");
-	io_set_nonblock(fds[0], true);
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK); /* a new pipe has no other flag */
 	p = MEM_NEW(struct logpipe);
 	pthread_mutex_init(&p->lock, NULL);
 	p->read_fd = fds[0];
@@ -375,6 +382,7 @@ int logs_open(struct logs *l, const char *path, struct mask *mask, uint64_t *ret
 		logfile_init(&p->file, path);
 		p->has_file = true;
 	}
+	p->watched = true; /* before the thread can see it */
 	enter(l, p);
 	e.data.u64 = p->id;
 	*ret_id = p->id;
@@ -396,7 +404,8 @@ static void linger(struct logs *l, struct logpipe *p)
 	pthread_mutex_lock(&l->table);
 	l->n_closing++;
 	pthread_mutex_unlock(&l->table);
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, p->read_fd, &e) != 0)
+	p->watched = epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, p->read_fd, &e) == 0;
+	if (!p->watched)
 		log_warn("the rest of an attempt's output is not read: %s", strerror(errno));
 	wake(l);
 }
@@ -413,7 +422,7 @@ bool logs_finish(struct logs *l, uint64_t id)
 	if (p->close_at == 0 && p->read_fd >= 0) {
 		/* Out of the epoll set first: closing our write end would wake the thread for
 		 * nothing. */
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, p->read_fd, NULL);
+		unwatch(l, p);
 		io_close(&p->write_fd);
 		if (pool_mutant("tail-unread"))
 			state = PUMP_END;

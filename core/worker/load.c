@@ -146,6 +146,11 @@ static const struct plugin *find_open(const char *path)
 	return NULL;
 }
 
+static int64_t mtime_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 static void note_file(struct plugin *p, const char *path)
 {
 	struct stat st;
@@ -154,7 +159,7 @@ static void note_file(struct plugin *p, const char *path)
 		return;
 	p->dev = st.st_dev;
 	p->ino = st.st_ino;
-	p->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	p->mtime_ns = mtime_of(&st);
 }
 
 bool plugin_is_stale(void)
@@ -231,17 +236,38 @@ int plugin_open(const char *path, const struct plugin **ret, struct err *err)
 	return rc;
 }
 
+/* The very file, by whichever name: spares a realpath for each attempt. */
+static const struct plugin *find_file(const struct stat *st)
+{
+	const struct plugin *p;
+
+	pthread_mutex_lock(&opened_lock);
+	for (p = opened; p != NULL; p = p->next)
+		if (p->path != NULL && p->ino == st->st_ino && p->dev == st->st_dev &&
+		    p->mtime_ns == mtime_of(st))
+			break;
+	pthread_mutex_unlock(&opened_lock);
+	return p;
+}
+
 static bool try_dir(
     const char *dir, const char *name, const struct plugin **ret, int *rc, struct err *err)
 {
+	const struct plugin *found;
 	struct str path;
+	struct stat st;
 	bool there;
 
 	str_init(&path, PATH_MAX);
 	str_addf(&path, "%s/%s.so", dir, name);
-	there = !path.failed && access(str_peek(&path), F_OK) == 0;
-	if (there)
+	there = !path.failed && stat(str_peek(&path), &st) == 0;
+	found = there ? find_file(&st) : NULL;
+	if (found != NULL) {
+		*ret = found;
+		*rc = 0;
+	} else if (there) {
 		*rc = plugin_open(str_peek(&path), ret, err);
+	}
 	str_done(&path);
 	return there;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -268,11 +269,36 @@ void command_done(struct command *c)
 	(void)pthread_mutex_destroy(&c->lock);
 }
 
+/* Where posix_spawnp would find the command, looked up before the child exists: each wrong guess of
+ * the child is an execve. NULL: it shall look itself, as for places that count from its folder. */
+static const char *find_command(const char *name, char *buf, size_t n)
+{
+	const char *path = getenv("PATH"), *end;
+	struct stat st;
+	int len;
+
+	if (!path || !*name || strchr(name, '/'))
+		return NULL;
+	for (; *path == '/'; path = end + 1) {
+		end = strchrnul(path, ':');
+		len = snprintf(buf, n, "%.*s/%s", (int)(end - path), path, name);
+		if (len > 0 && (size_t)len < n && access(buf, X_OK) == 0 && stat(buf, &st) == 0 &&
+		    S_ISREG(st.st_mode))
+			return buf;
+		if (!*end)
+			return NULL;
+	}
+	return NULL;
+}
+
 static int spawn_now(struct command *c, pid_t *ret_pid)
 {
+	char buf[4096];
+	const char *file = find_command(c->argv[0], buf, sizeof(buf));
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t none, all;
+	bool found;
 	int rc;
 
 	(void)sigemptyset(&none);
@@ -291,7 +317,8 @@ static int spawn_now(struct command *c, pid_t *ret_pid)
 		rc = posix_spawn_file_actions_adddup2(&fa, c->out_fd, 1);
 	if (rc == 0 && c->cwd)
 		rc = posix_spawn_file_actions_addchdir_np(&fa, c->cwd);
-	if (rc == 0)
+	found = rc == 0 && file && posix_spawn(ret_pid, file, &fa, &at, c->argv, c->envp) == 0;
+	if (rc == 0 && !found)
 		rc = posix_spawnp(ret_pid, c->argv[0], &fa, &at, c->argv, c->envp);
 	(void)posix_spawnattr_destroy(&at);
 	(void)posix_spawn_file_actions_destroy(&fa);
