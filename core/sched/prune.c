@@ -36,7 +36,9 @@ struct pruner {
 	bool jumped;   /* the look has moved `at` itself */
 	/* PHASE_VERSIONS: the data set at hand, and its oldest version that somebody may read */
 	uint32_t ds_no;
+	char ds_name[PLAN_DATASET_MAX];
 	uint64_t ds_needed;
+	bool worn; /* there was too much to look at to know ds_needed */
 };
 
 /* 0: go on behind this entry. ERR_NOT_FOUND: the phase is over. ERR_LIMIT: again next time. */
@@ -250,6 +252,65 @@ static const struct {
 } version_users[] = {{TABLE_POSITION, 0, true}, {TABLE_JOIN_MEMBER, 0, false},
     {TABLE_BACKFILL_PART, 8, false}, {TABLE_RUN_PART, 8, false}};
 
+/* From where the step has read in this run, which may be run again and then reads the same; *ret
+ * stays where it has read nothing. */
+static int range_of_run(
+    struct pruner *p, uint64_t no, const char *step, const char *item, uint64_t *ret)
+{
+	const struct view *v = p->x->v;
+	struct step_ref ref = {.run = no};
+	struct json *j = NULL;
+	const struct plan *plan;
+	struct run_rec r;
+	struct slice doc;
+	int at, rc = must(run_get(v, no, &r));
+
+	if (rc == 0)
+		rc = must(v->plan(v->ctx, r.plan, &plan, NULL));
+	if (rc != 0 || (at = plan_step_index(plan, step)) < 0)
+		return rc;
+	ref.step = (uint16_t)at;
+	if (item[0] != 0)
+		rc = step_item_no(v, no, ref.step, item, &ref.item);
+	if (rc == 0)
+		rc = step_doc_get(v, &ref, STEP_DOC_RANGES, &doc);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	if (json_parse(doc.p, doc.n, doc.n, &j, NULL) != 0)
+		return ERR_CORRUPT;
+	if (json_get(j, p->ds_name) != NULL)
+		*ret = (uint64_t)json_get_i64(json_get(j, p->ds_name), "from", 0) + 1;
+	json_free(j);
+	return 0;
+}
+
+/* Positions move forward only: of the runs that are kept the oldest that has read has read the
+ * oldest versions. Key of a position: DAG, step, 0, item, 0, data set. */
+static int position_needs(struct pruner *p, const uint8_t *key, size_t n)
+{
+	const char *step = (const char *)key + 4, *end = (const char *)key + n - 4, *item;
+	uint64_t no, from = UINT64_MAX;
+	struct view_walk w;
+	int rc = 0;
+
+	item = memchr(step, 0, (size_t)(end - step));
+	if (item == NULL || end[-1] != 0 || ++item >= end)
+		return ERR_CORRUPT;
+	view_walk_init(&w, p->x->v, TABLE_RUN_DAG, key, 4, false);
+	while (rc == 0 && from == UINT64_MAX && !p->worn) {
+		rc = view_walk_next(&w, NULL);
+		if (rc == 0)
+			rc = key_tail_u64((struct slice){w.key, w.key_n}, &no);
+		if (rc == 0)
+			rc = range_of_run(p, no, step, item, &from);
+		p->worn = p->looks <= 1;
+		p->looks -= !p->worn;
+	}
+	if (from < p->ds_needed)
+		p->ds_needed = from;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 static int least_of(struct pruner *p, size_t i)
 {
 	struct view_walk w;
@@ -264,22 +325,36 @@ static int least_of(struct pruner *p, size_t i)
 		if (w.key_n < at + 4 || value.n < 8)
 			return ERR_CORRUPT;
 		needed = be_get64(value.p) + version_users[i].read;
-		if (be_get32(w.key + at) == p->ds_no && needed < p->ds_needed)
+		if (be_get32(w.key + at) != p->ds_no)
+			continue;
+		if (needed < p->ds_needed)
 			p->ds_needed = needed;
+		rc = version_users[i].table == TABLE_POSITION ? position_needs(p, w.key, w.key_n)
+							      : 0;
+		if (rc != 0)
+			return rc;
 	}
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-static int dataset_needs(struct pruner *p, uint32_t ds_no)
+/* ERR_LIMIT: not with what is left of this batch. What a whole batch cannot find out is kept. */
+static int dataset_needs(struct pruner *p, const struct dataset_rec *d)
 {
+	uint32_t had = p->looks;
 	int rc = 0;
 
-	if (p->ds_no == ds_no)
+	if (p->ds_no == d->no)
 		return 0;
-	p->ds_no = ds_no;
+	p->ds_no = d->no;
+	str_copy(p->ds_name, sizeof(p->ds_name), d->name);
 	p->ds_needed = UINT64_MAX;
+	p->worn = false;
 	for (size_t i = 0; rc == 0 && i < sizeof(version_users) / sizeof(version_users[0]); i++)
 		rc = least_of(p, i);
+	if (rc == 0 && p->worn && had < LOOKS / 2)
+		return ERR_LIMIT;
+	if (p->worn)
+		p->ds_needed = 0;
 	return rc;
 }
 
@@ -296,7 +371,7 @@ static int look_version(struct pruner *p, const struct key *key, struct slice va
 	if (rc == 0)
 		rc = must(partition_get(p->x->v, d.no, ver.partition, &newest));
 	if (rc == 0)
-		rc = dataset_needs(p, d.no);
+		rc = dataset_needs(p, &d);
 	if (rc != 0)
 		return rc;
 	key_init(&next);

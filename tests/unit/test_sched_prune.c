@@ -305,3 +305,29 @@ Test(sched_prune, a_retention_of_ages_keeps_all)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* A consumer that comes once a month, or was paused: a run of yesterday has read versions that are
+ * older than any run that is kept, and is run again with the same range. */
+Test(sched_prune, keeps_what_a_kept_run_has_read)
+{
+	struct rig g;
+	uint64_t run;
+
+	begin(&g, "a", NULL);
+	g.conf.retain_runs_ms = 7 * DAY_US / US_PER_MS;
+	rig_dag(&g, "c", "r", NULL, NULL);
+	for (int i = 0; i < 5; i++)
+		publish(&g, "day=2025-11-20");
+	g.now += 20 * DAY_US;
+	run = rig_start(&g, "c");
+	cr_assert(rig_answer(&g, run, "r", OUTCOME_OK, "{\"positions\":{\"lake/x\":5}}"));
+	prune(&g, 500, NULL);
+	cr_assert_eq(memview_count(&g.mem, TABLE_DATASET_LOG), 5, "a rerun reads 1 to 5 again");
+	run = rig_start(&g, "c");
+	cr_assert(rig_answer(&g, run, "r", OUTCOME_OK, "{\"positions\":{\"lake/x\":5}}"));
+	g.now += 8 * DAY_US;
+	prune(&g, 500, NULL);
+	cr_assert_eq(memview_count(&g.mem, TABLE_DATASET_LOG), 1);
+	rig_done(&g);
+	LEAK_CHECK();
+}
