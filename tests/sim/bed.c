@@ -181,6 +181,11 @@ static void all_copy(struct memview *to, struct memview *from)
 	memview_abort(from);
 }
 
+uint64_t bed_writes(const struct bed *b)
+{
+	return b->lmdb ? 0 : b->mem.writes;
+}
+
 struct bed_copy *bed_copy_new(struct bed *b)
 {
 	struct bed_copy *c = MEM_NEW(struct bed_copy);

@@ -173,6 +173,8 @@ static void told(struct world *w, struct sim_op **ops, size_t n, wall_us now)
 	}
 	if (!w->failed)
 		mirror_dispatch(w, from, w->fx.n);
+	if (!w->failed)
+		fills_follow(w, ops, n);
 	bed_abort(w->bed);
 	w->fig->ops += n;
 	w->fig->batches++;

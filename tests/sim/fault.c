@@ -22,6 +22,7 @@ static const char *const names[FAULT_N] = {
     [FAULT_CANCEL] = "cancel",
     [FAULT_RERUN] = "rerun",
     [FAULT_MARK] = "mark",
+    [FAULT_FILL] = "backfill",
     [FAULT_RESTORE] = "restore",
     [FAULT_CONF] = "limits-change",
 };
@@ -65,6 +66,8 @@ void faults_draw(struct world *w)
 			continue;
 		if (f == FAULT_PLANS || f == FAULT_CLOCK)
 			n = 1 + n / 4;
+		else if (f == FAULT_FILL)
+			n = 3 + n / 3;
 		else if (f == FAULT_RESTORE)
 			n = one_in(c, 3) ? 1 + roll(c, 2) : 0;
 		for (int64_t i = 0; i < n; i++)

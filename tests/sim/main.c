@@ -163,7 +163,8 @@ static void world_run(struct world *w)
 			continue;
 		}
 		if (++w->steps > STEPS_MAX)
-			fail(w, "it never ends: %u events", STEPS_MAX);
+			fail(w, "it never ends: %u events, the last one of kind %d", STEPS_MAX,
+			    (int)e.kind);
 		on_event(w, &e);
 	}
 	if (w->failed)
@@ -214,7 +215,10 @@ static void world_free(struct world *w)
 	VEC_DONE(&w->msteps);
 	VEC_DONE(&w->runs);
 	VEC_DONE(&w->fresh);
+	VEC_DONE(&w->batch_fresh);
 	VEC_DONE(&w->refusals);
+	fills_done(&w->fills);
+	map_done(&w->newest_of);
 	for (int d = 0; d < SIM_DAGS; d++)
 		VEC_DONE(&w->open[d]);
 	model_free(w);
@@ -255,7 +259,7 @@ static int seed_run(
 	if (bad && why != NULL && !o->self_test && !o->trace)
 		print_last(w);
 	fig->seeds++;
-	fig->targets = fig->ticks + fig->events;
+	fig->targets = fig->ticks + fig->events + fig->filled;
 	fig->years += (double)w->horizon / (365.25 * 86400e6);
 	world_free(w);
 	mem_free(w);
@@ -301,6 +305,8 @@ static void print_figures(const struct figures *f, double took)
 	    "told late\n",
 	    (unsigned long long)f->skipped, (unsigned long long)f->gave_way,
 	    (unsigned long long)f->queue_timeouts, (unsigned long long)f->late);
+	printf("sim: %llu backfills made %llu runs, %llu dry runs\n", (unsigned long long)f->fills,
+	    (unsigned long long)f->filled, (unsigned long long)f->dry_runs);
 	printf("sim: %.1f virtual years in %.1f s\n", f->years, took);
 }
 

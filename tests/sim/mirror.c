@@ -44,6 +44,7 @@ static void fresh_add(struct world *w, const struct run_rec *r)
 	str_copy(f->trigger, sizeof(f->trigger), r->trigger_name);
 	model_run_name(r, f->name, sizeof(f->name));
 	f->dag = (uint32_t)(r->dag[1] - '0');
+	VEC_ADD(&w->batch_fresh, *f);
 }
 
 static void run_new(struct world *w, uint64_t no)
@@ -75,6 +76,7 @@ static void run_new(struct world *w, uint64_t no)
 		fail(w, "run %llu has a plan that is not the live one", (unsigned long long)no);
 	if (w->failed)
 		return;
+	fill_run_new(w, no, w->fresh.v[w->fresh.n - 1].name, r.revision);
 	overlap_opened(w, no);
 	wait_queued(w, no, &r, r.queued_at);
 }
@@ -330,6 +332,7 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 	if (w->failed)
 		return;
 	before(w, o);
+	fills_asked(w, o, now);
 	overlap_new_runs(w, o);
 	/* runs that these start have the new limits already */
 	if ((o->op.kind == OP_PLANS || o->op.kind == OP_PAUSE) && o->result.rc == 0)
@@ -358,6 +361,7 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 
 void mirror_dispatch(struct world *w, size_t from, size_t to)
 {
+	VEC_CLEAR(&w->fresh);
 	mirror_effects(w, from, to);
 	for (size_t i = from; i < to && !w->failed; i++) {
 		if (w->fx.v[i].kind == EFFECT_JOB)

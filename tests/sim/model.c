@@ -15,7 +15,7 @@
 
 void model_want(struct world *w, const char *name, wall_us due)
 {
-	struct target *t;
+	struct wanted *t;
 
 	if (map_find(&w->target_of, text_hash(name)) != UINT32_MAX)
 		return;
@@ -476,13 +476,15 @@ static void all_due(struct world *w, wall_us now)
 		}
 	}
 	all_made_up(w);
-	if (r.all)
-		wait_check(w);
+	if (!r.all)
+		return;
+	wait_check(w);
+	w->due_done = true;
 }
 
 /* ---- files, pause ---- */
 
-static bool same_times(const struct spec_trigger *a, const struct spec_trigger *b)
+bool model_same_times(const struct spec_trigger *a, const struct spec_trigger *b)
 {
 	if (a->kind != b->kind || strcmp(a->name, b->name) != 0)
 		return false;
@@ -516,7 +518,7 @@ static void carry_over(struct world *w, struct mdag *d, const struct spec *to, w
 		sched_new(w, at, now);
 		for (uint32_t k = 0; from != NULL && k < from->n_triggers; k++) {
 			if (!timed(&from->triggers[k]) || used[k] ||
-			    !same_times(&from->triggers[k], &to->triggers[i]))
+			    !model_same_times(&from->triggers[k], &to->triggers[i]))
 				continue;
 			*at = was[k];
 			used[k] = true;
@@ -551,6 +553,7 @@ static void plans(struct world *w, const struct sim_op *o, wall_us now)
 
 		if (f->gone && at->spec != NULL) {
 			queue_ends(w, o->specs[i]->dag);
+			fills_replanned(w, o->specs[i]->dag, at->spec, NULL);
 			at->spec = NULL;
 			for (int k = 0; k < SIM_TRIGGERS; k++)
 				sched_new(w, &at->sched[k], now);
@@ -558,6 +561,7 @@ static void plans(struct world *w, const struct sim_op *o, wall_us now)
 		}
 		if (f->gone || f->plan == NULL || at->spec == o->specs[i])
 			continue;
+		fills_replanned(w, o->specs[i]->dag, at->spec, o->specs[i]);
 		carry_over(w, at, o->specs[i], now);
 		at->there = true;
 		at->spec = o->specs[i];
@@ -647,7 +651,7 @@ void model_run_name(const struct run_rec *r, char *out, size_t n)
 
 static void find_run(struct world *w, const struct run_rec *r)
 {
-	struct target *t;
+	struct wanted *t;
 	char name[160];
 	uint32_t at;
 

@@ -112,6 +112,11 @@ static void line_build(
 		    (r->cancelled || r->spec->run_timeout_ms >= 0))
 			l->unsure = true;
 	}
+	/* a backfill may have made or opened its runs before or after */
+	for (size_t i = o->fx_from; o->op.kind == OP_DUE && i < o->fx_to; i++)
+		l->unsure = l->unsure ||
+			    (w->fx.v[i].kind == EFFECT_RUN && w->fx.v[i].old_state < RUN_STATE_N &&
+				run_state_ended((enum run_state)w->fx.v[i].old_state));
 	for (size_t i = 0; i < w->fresh.n; i++)
 		l->unsure =
 		    l->unsure || (w->fresh.v[i].dag == s->dag && w->fresh.v[i].backfill != 0);

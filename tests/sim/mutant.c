@@ -243,8 +243,11 @@ bool __wrap_retry_decide(
 
 int __wrap_run_cancel(struct tx *x, const char *message)
 {
-	int rc = __real_run_cancel(x, message);
+	int rc;
 
+	if (mutant(MUTANT_FILL_OPEN) && x->run.backfill != 0)
+		return 0;
+	rc = __real_run_cancel(x, message);
 	if (rc == 0 && mutant(MUTANT_CANCEL_HALF) && x->run_open)
 		x->run.cancel = false;
 	return rc;
@@ -307,6 +310,8 @@ int __wrap_overlap_make_room(
 
 	if (mutant(MUTANT_CANCEL_LESS))
 		other.max_runs++;
+	if (mutant(MUTANT_FILL_PUSHES) && changed.kind == TRIGGER_BACKFILL)
+		changed.kind = TRIGGER_CRON;
 	if (mutant(MUTANT_LATEST_ALL) && other.overlap == OVERLAP_LATEST)
 		other.overlap = OVERLAP_CANCEL;
 	changed.plan = &other;

@@ -252,6 +252,9 @@ void person_fault(struct world *w, enum fault f)
 	case FAULT_MARK:
 		mark(w);
 		break;
+	case FAULT_FILL:
+		person_fill(w);
+		break;
 	default:
 		break;
 	}
@@ -285,12 +288,15 @@ void last_plans(struct world *w)
 {
 	struct sim_op *o;
 
-	if (model_waiting(w) > 0 && w->calm_looks++ < 200) {
+	if (model_waiting(w) + fills_live(w) > 0 && w->calm_looks++ < 200) {
+		person_fills_end(w, w->calm_looks == 100);
 		later(w, w->horizon / 200, EV_LAST, 0, 0, 0, NULL);
 		return;
 	}
 	if (model_waiting(w) > 0)
 		fail(w, "%zu missed instants are not made up for", model_waiting(w));
+	if (fills_live(w) > 0)
+		fail(w, "%zu backfills do not come to their end", fills_live(w));
 	o = op_new(OP_PLANS);
 	for (uint32_t d = 0; d < SIM_DAGS; d++) {
 		if (w->dag[d].spec != NULL)

@@ -6,17 +6,23 @@
 
 #include <string.h>
 
-#define LOOK_US (200 * US_PER_MS)
 #define EPOCH_SHIFT 40
+
+/* The daemon looks each 200 ms; a hold of days would be nothing but looks. */
+static int64_t look_us(const struct world *w)
+{
+	return 200 * US_PER_MS + w->horizon / 50000;
+}
 
 struct copy {
 	struct bed_copy *store;	   /* owned */
 	struct mdag dag[SIM_DAGS]; /* owns its vectors, as all below */
-	VEC(struct target) targets;
+	VEC(struct wanted) targets;
 	struct map target_of, counter_of, step_of;
 	VEC(uint32_t) counters;
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs;
+	fill_vec fills;
 	VEC(struct hook_event) hooks;
 	uint32_t running[SIM_DAGS], slots;
 	uint64_t set_version[SIM_SETS], part_version[SIM_SETS][SIM_PARTITIONS + 1];
@@ -89,6 +95,7 @@ void copy_free(struct copy *c)
 	VEC_DONE(&c->counters);
 	VEC_DONE(&c->msteps);
 	VEC_DONE(&c->runs);
+	fills_done(&c->fills);
 	VEC_DONE(&c->hooks);
 	mem_free(c);
 }
@@ -107,6 +114,7 @@ static void copy_take(struct world *w)
 	VEC_DUP(&c->counters, &w->counters);
 	VEC_DUP(&c->msteps, &w->msteps);
 	VEC_DUP(&c->runs, &w->runs);
+	fills_dup(&c->fills, &w->fills);
 	VEC_DUP(&c->hooks, &w->hooks);
 	memcpy(c->running, w->running, sizeof(c->running));
 	memcpy(c->set_version, w->set_version, sizeof(c->set_version));
@@ -167,7 +175,11 @@ static void models_back(struct world *w, struct copy *c)
 	w->stored_offset = c->stored_offset;
 	w->slots = c->slots;
 	remote_back(w);
+	fills_done(&w->fills);
+	w->fills = c->fills;
+	memset(&c->fills, 0, sizeof(c->fills));
 	overlap_rebuild(w);
+	fills_rebuild(w);
 }
 
 /* Running attempts of the copy have new tokens. */
@@ -217,7 +229,7 @@ void fault_restore(struct world *w)
 	w->held = true;
 	note(w, "the copy is restored, epoch %llu", (unsigned long long)w->epoch);
 	check_now(w);
-	later(w, LOOK_US, EV_HOLD, 0, 0, 0, NULL);
+	later(w, look_us(w), EV_HOLD, 0, 0, 0, NULL);
 	later(w, spread(&w->chance, US_PER_S, w->horizon / 40), EV_HOLD, 1, 0, 0, NULL);
 }
 
@@ -257,7 +269,7 @@ void on_hold(struct world *w, bool resume)
 	}
 	if (w->up && !w->paused_all && is_clear(w))
 		submit(w, op_new(OP_HOLD_END));
-	later(w, w->up ? LOOK_US : US_PER_S, EV_HOLD, 0, 0, 0, NULL);
+	later(w, w->up ? look_us(w) : US_PER_S, EV_HOLD, 0, 0, 0, NULL);
 }
 
 /* Instances that the copy names and nobody has seen since. */

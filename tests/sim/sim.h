@@ -108,6 +108,7 @@ enum fault {
 	FAULT_CANCEL,	 /* runs, DAGs and everything is cancelled */
 	FAULT_RERUN,	 /* runs and steps run again */
 	FAULT_MARK,	 /* steps are marked */
+	FAULT_FILL,	 /* backfills are started, paused, cancelled */
 	FAULT_RESTORE,	 /* an older copy takes the place of the store */
 	FAULT_CONF,	 /* sizes of pools and of the worker set change */
 
@@ -136,6 +137,15 @@ const char *fault_name(enum fault f);
 	X(QUEUE_NEVER, "queue-timeout-lost", "a queue_timeout in ten never comes")                 \
 	X(LATE_NEVER, "late-untold", "late_after is told to nobody")                               \
 	X(LATE_EARLY, "late-at-once", "late_after counts half of its time")                        \
+	X(FILL_MISSED, "backfill-misses-one", "a backfill passes over a window in 25")             \
+	X(FILL_MORE, "backfill-one-more-open", "one more run than max_parallel is open")           \
+	X(FILL_PAUSE, "backfill-pause-ignored", "a paused backfill goes on")                       \
+	X(FILL_SAME, "reprocess-ignored", "a window that has its run gets no new revision")        \
+	X(FILL_AGAIN, "backfill-runs-all-again", "what succeeded is run again")                    \
+	X(FILL_OPEN, "backfill-cancel-leaves-open", "the open runs of a cancelled backfill go on") \
+	X(FILL_PUSHES, "backfill-pushes-in", "runs of a backfill take the place of others")        \
+	X(FILL_STANDS, "backfill-stands-still", "the end of a run in ten makes no next one")       \
+	X(FILL_DRY, "dry-run-writes", "a look at what a backfill would do is left in the store")   \
 	X(DST_DOUBLED, "dst-pass-doubled", "both passes of a repeated hour count")                 \
 	X(RUN_TWICE, "identity-ignored", "a cause that was seen makes the next revision")          \
 	X(REVISION_LOST, "revision-lost", "a deliberate repeat finds the old run")                 \
@@ -198,7 +208,7 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
 	uint64_t refused, checks, stale, missed, extra, starts, made_up, works, polls;
-	uint64_t dropped, gave_way, skipped, queue_timeouts, late;
+	uint64_t dropped, fills, filled, dry_runs, gave_way, skipped, queue_timeouts, late;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -224,6 +234,7 @@ struct sim_op {
 	uint64_t *seen_token;	/* owned */
 	enum step_class class_; /* OP_OUTCOME: what its report says */
 	int64_t retry_after_ms;
+	wall_us range[2];	  /* OP_BACKFILL */
 	int publishes, partition; /* data set and partition of the report, -1: none */
 	bool changed;
 	bool handle, remote_ended; /* what the report says of work elsewhere */
@@ -352,6 +363,9 @@ struct mrun {
 	bool there;
 	const struct spec *spec;
 	uint64_t backfill; /* 0: none */
+	uint64_t base;	   /* its name without the revision */
+	uint64_t before;   /* the run of the revision before, 0: none */
+	uint32_t revision;
 	mono_us queued_at; /* for the last time */
 	mono_us late_at;   /* TIME_NONE: no alert, or it was told */
 	enum run_state state;
@@ -362,7 +376,22 @@ struct mrun {
 	uint64_t name; /* hash of its identity's */
 	wall_us ended_at;
 };
-struct target { /* a run that must be there */
+typedef VEC(wall_us) wall_vec;
+struct mfill { /* a backfill */
+	uint64_t no;
+	uint32_t dag, parallel, existing;
+	char trigger[16];
+	bool reprocess, quiet;
+	bool paused, cancelled, ended;
+	bool told;	  /* in this batch */
+	bool loose;	  /* its schedule changed: its targets are not known any more */
+	wall_vec targets; /* in their order */
+	size_t passed;
+	VEC(uint64_t) runs;
+};
+typedef VEC(struct mfill) fill_vec;
+enum fill_do { FILL_MAKE, FILL_KEEP, FILL_RERUN, FILL_REVISE, FILL_DO_N };
+struct wanted { /* a run that must be there */
 	char name[160];
 	wall_us due; /* TIME_NONE: not of time */
 	bool seen, pruned;
@@ -424,6 +453,7 @@ struct world {
 	bool calm; /* faults are over */
 	bool clock_known;
 	int64_t clock_offset, stored_offset; /* as the writer and the store know it */
+	bool due_done;			     /* in this batch */
 	bool due_left; /* the last operation for what is due did not come to the end of it */
 	uint32_t calm_looks;
 	struct event *heap;
@@ -460,12 +490,12 @@ struct world {
 	/* models */
 	struct mdag dag[SIM_DAGS];
 	bool paused_all;
-	VEC(struct target) targets;
+	VEC(struct wanted) targets;
 	struct map target_of, counter_of, dedupe_of, step_of;
 	VEC(uint32_t) counters;
 	VEC(struct mstep) msteps;
 	VEC(struct mrun) runs; /* by number */
-	VEC(struct fresh) fresh;
+	VEC(struct fresh) fresh, batch_fresh;
 	VEC(struct work) works;
 	VEC(uint32_t) remotes; /* steps whose work goes on elsewhere, and some that ended */
 	struct map work_of;
@@ -477,6 +507,8 @@ struct world {
 	VEC(uint64_t) dropped;	   /* in this cycle */
 	const struct sim_op *told; /* whose effects are looked at; NULL: of DISPATCH */
 	VEC(struct refusal) refusals;
+	fill_vec fills;
+	struct map newest_of;	      /* names without revisions -> numbers */
 	VEC(uint64_t) open[SIM_DAGS]; /* runs that have not ended */
 	uint32_t busy[SIM_DAGS];      /* that `skip` counted before the operation */
 	uint32_t running[SIM_DAGS];
@@ -509,6 +541,7 @@ int bed_commit(struct bed *b);
 void bed_abort(struct bed *b);
 void bed_crash(struct bed *b);			/* what was not committed is gone; opened anew */
 void bed_fail_write(struct bed *b, uint32_t n); /* the n-th write from now on fails; 0: none */
+uint64_t bed_writes(const struct bed *b);	/* so far; LMDB: 0 */
 struct bed_copy *bed_copy_new(struct bed *b);
 void bed_restore(struct bed *b, struct bed_copy *c); /* once a copy */
 void bed_copy_free(struct bed_copy *c);
@@ -624,6 +657,22 @@ void overlap_opened(struct world *w, uint64_t no);
 void overlap_ended(struct world *w, uint64_t no);
 void overlap_rebuild(struct world *w);
 
+/* model_backfill.c */
+void fill_targets(struct world *w, const struct sim_op *o, wall_us now, wall_vec *out);
+enum fill_do fill_judge(struct world *w, const struct sim_op *o, wall_us at);
+void fill_run_new(struct world *w, uint64_t no, const char *name, uint32_t revision);
+void fills_asked(struct world *w, const struct sim_op *o, wall_us now);
+void fills_follow(struct world *w, struct sim_op **ops, size_t n);
+size_t fills_live(const struct world *w);
+void fills_replanned(struct world *w, uint32_t dag, const struct spec *was, const struct spec *is);
+void fills_dup(fill_vec *to, const fill_vec *from);
+void fills_done(fill_vec *v);
+void fills_rebuild(struct world *w);
+
+/* person_fill.c */
+void person_fill(struct world *w);
+void person_fills_end(struct world *w, bool cancel);
+
 /* model_wait.c */
 void wait_queued(struct world *w, uint64_t no, const struct run_rec *r, wall_us now);
 void wait_left(struct world *w, uint64_t no);
@@ -645,6 +694,7 @@ void model_event(struct world *w, const struct sim_op *o);
 void model_manual(struct world *w, const struct sim_op *o);
 void model_published(struct world *w, int set, int partition, bool changed, bool fires);
 int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret);
+bool model_same_times(const struct spec_trigger *a, const struct spec_trigger *b);
 void model_run_name(const struct run_rec *r, char *out, size_t n);
 void model_time_name(
     const struct spec *s, const struct spec_trigger *t, wall_us at, char *out, size_t n);
