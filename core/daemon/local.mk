@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += %D%/libsl-daemon.la
 core_daemon_libsl_daemon_la_SOURCES = \
 	%D%/admintoken.c \
 	%D%/backup.c %D%/copycmd.c \
-	%D%/compile.c %D%/compile.h \
+	%D%/compile.c %D%/compile.h %D%/compile_int.h %D%/compile_chunk.c %D%/compile_result.c \
 	%D%/confload.c %D%/daemon.h \
 	%D%/effect.c \
 	%D%/fsckcmd.c \
