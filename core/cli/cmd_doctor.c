@@ -327,7 +327,9 @@ static void check_facts(struct doctor *d, const struct json *facts)
 	check_broken(d, facts);
 	if (!json_get_bool(facts, "pool_up", false))
 		tell(d, FINDING_BAD, "pools",
-		    "none takes work: nothing can run; the daemon's log says why");
+		    "none takes work, %lld finish what they have: nothing can begin; the daemon's "
+		    "log says why",
+		    (long long)json_get_i64(facts, "pools_retired", 0));
 	else
 		tell(d, FINDING_OK, "pools", "%lld takes work, %lld finish what they have",
 		    (long long)json_get_i64(facts, "pools_up", 1),

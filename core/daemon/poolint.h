@@ -10,6 +10,9 @@
 #include <sys/types.h>
 
 #define PROBE_LAST_MS 1000
+/* Instances at a time, as many as struct sched_env has places: one that takes work, and those of
+ * other releases that finish what they have. */
+#define POOLS_MAX 4
 #define START_FIRST_MS 200
 
 enum instance_state { INST_FOUND, INST_HELLO, INST_UP, INST_DOWN, INST_GONE };

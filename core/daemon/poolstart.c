@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 #define START_LAST_MS 30000
-#define POOLS_MAX 2
 
-/* At most two at a time: while two retired ones still work, a third has to wait for the end of one.
- */
+/* While POOLS_MAX retired ones still work, the next has to wait for the end of one: may_retire()
+ * lets it come to that only where it did not know yet that another one is retired. */
 static bool start_is_wanted(const struct pool_link *p)
 {
 	unsigned live = 0;
@@ -31,6 +30,10 @@ static bool start_is_wanted(const struct pool_link *p)
 			return false;
 		live++;
 	}
+	if (live >= POOLS_MAX)
+		log_warn("no pool takes work: %u of other releases have to finish what they have "
+			 "first",
+		    live);
 	return live < POOLS_MAX;
 }
 

@@ -100,18 +100,19 @@ static void probe_others(struct pool_link *p)
 	}
 }
 
-/* A pool of another release finishes what it has while one of this release takes the new work. At
- * most two instances: with one being retired already, this one goes on taking work until that one
- * is gone. */
+/* A pool of another release finishes what it has while one of this release takes the new work.
+ * Where that would be one too many, it goes on taking work until another one is gone. */
 static bool may_retire(const struct instance *i)
 {
+	unsigned others = 0;
+
 	if (!i->older || i->retired || i->link->o.once || i->link->closing)
 		return false;
 	for (const struct instance *other = i->link->instances; other; other = other->next) {
-		if (other != i && other->retired && other->conn)
-			return false;
+		if (other != i && other->conn)
+			others++;
 	}
-	return true;
+	return others + 2 <= POOLS_MAX; /* itself and the one that is started for it */
 }
 
 static void note_version(struct instance *i, const char *who, size_t n)
@@ -120,8 +121,13 @@ static void note_version(struct instance *i, const char *who, size_t n)
 	size_t at = sizeof(uint64_t), len = strlen(mine);
 
 	i->older = n != at + len || memcmp(who + at, mine, len) != 0;
-	if (!may_retire(i))
+	if (!may_retire(i)) {
+		if (i->older && !i->retired)
+			log_warn("pool %016llx is of another release than this one, and takes work "
+				 "until one of those that finish what they have is gone",
+			    (unsigned long long)i->id);
 		return;
+	}
 	log_info("pool %016llx is of release %.*s, this is %s: it finishes what it has",
 	    (unsigned long long)i->id, n > at ? (int)(n - at) : 7, n > at ? who + at : "unknown",
 	    mine);

@@ -255,7 +255,7 @@ struct op_result {
  * OP_CONF. */
 struct sched_env {
 	const struct conf *conf;
-	struct { /* instances that have sent END; at most two live */
+	struct { /* instances that have sent END */
 		uint64_t id, gen;
 		bool up, retired;
 	} pool[4];

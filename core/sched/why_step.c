@@ -154,11 +154,14 @@ static int add_blocked(struct why *w, const struct run_rec *r, const struct plan
 	return add_holders(w, name, &res);
 }
 
-static bool any_pool_up(const struct sched_env *env)
+/* Whether one takes work; else *retired: how many finish what they have. */
+static bool any_pool_up(const struct sched_env *env, unsigned *retired)
 {
+	*retired = 0;
 	for (size_t i = 0; i < sizeof(env->pool) / sizeof(env->pool[0]); i++) {
 		if (env->pool[i].up && !env->pool[i].retired)
 			return true;
+		*retired += env->pool[i].up;
 	}
 	return false;
 }
@@ -167,6 +170,7 @@ static int add_ready(struct why *w, const struct run_rec *r, const struct plan *
     const struct step_rec *s, const char *name)
 {
 	uint32_t workers = w->env->conf != NULL ? w->env->conf->workers : 1;
+	unsigned retired;
 	uint64_t used;
 	int rc;
 
@@ -177,8 +181,15 @@ static int add_ready(struct why *w, const struct run_rec *r, const struct plan *
 		    "step %s waits: the store was restored; look, then: sluice resume --all", name);
 		return 0;
 	}
-	if (!any_pool_up(w->env)) {
-		why_add(w, "no_pool", name, "step %s waits: no worker pool is connected", name);
+	if (!any_pool_up(w->env, &retired)) {
+		if (retired > 0)
+			why_add(w, "no_pool", name,
+			    "step %s waits: the worker pools that there are (%u) only finish what "
+			    "they have, the next one is on its way",
+			    name, retired);
+		else
+			why_add(
+			    w, "no_pool", name, "step %s waits: no worker pool is connected", name);
 		return 0;
 	}
 	rc = count_get(w->v, COUNT_SLOTS, &used);
