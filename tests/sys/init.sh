@@ -21,6 +21,13 @@ project=$PWD
 cd /
 run 0 "$project/tests/run.sh"
 cd "$project" || exit 1
+# What stands there as a comment is right as it is.
+cp sluice.yaml keep
+sed -i 's/^#\(  \)\{0,1\}\([a-z]\)/\1\2/' sluice.yaml
+checks=$((checks + 1))
+[ "$(grep -c '^  [a-z]' sluice.yaml)" = 5 ] || fail "not five examples in sluice.yaml: $(cat sluice.yaml)"
+cli 0 check
+cp keep sluice.yaml
 cp dags/hello.yaml keep
 echo '# mine' >>dags/hello.yaml
 cli 0 init .
