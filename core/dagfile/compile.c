@@ -34,9 +34,13 @@ void warn_unchecked(struct unit *u, const struct yaml_node *at)
 	for (i = 0; i < u->d->list.n; i++)
 		if (strcmp(u->d->list.v[i].code, "names-not-checked") == 0)
 			return;
-	diag_warn(u->d, at, "names-not-checked", "name it with -c, or set SLUICE_CONFIG",
-	    "without sluice.yaml the names of connections and hooks, and the options of steps that "
-	    "use them, are not checked");
+	diag_warn(u->d, at, "names-not-checked",
+	    u->in->config_broken ? "mend sluice.yaml first"
+				 : "name it with -c, or set SLUICE_CONFIG",
+	    "%s the names of connections and hooks, and the options of steps that use them, are "
+	    "not "
+	    "checked",
+	    u->in->config_broken ? "while sluice.yaml has errors" : "without sluice.yaml");
 }
 
 /* ---- the plan ---- */

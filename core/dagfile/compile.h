@@ -32,6 +32,7 @@ struct compile_input {
 	const struct json *config; /* compiled sluice.yaml (core/README.md §4), or NULL: names of
 				    * connections, hooks and so on are not checked (a warning), and
 				    * steps that need them give no plan */
+	bool config_broken; /* config is NULL because sluice.yaml has errors, not for want of one */
 	const struct catalog *catalog; /* what the installed plugins offer */
 	wall_us now;		       /* for `next`; TIME_NONE: not asked for */
 	bool whole; /* the files are all there are: a data set that nobody publishes is worth a

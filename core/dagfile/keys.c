@@ -343,6 +343,27 @@ static void check_secret(struct diags *d, struct yaml_node *n)
 }
 
 /* ---- members ---- */
+
+/* What others call it: no distance of letters finds these. */
+static const char *other_name(const char *key, const char *const *names, size_t n)
+{
+	static const char *const table[][2] = {{"schedule", "triggers"}, {"schedules", "triggers"},
+	    {"cron", "triggers"}, {"on", "triggers"}, {"tasks", "steps"}, {"jobs", "steps"},
+	    {"nodes", "steps"}, {"name", "dag"}, {"id", "dag"}, {"depends", "needs"},
+	    {"depends_on", "needs"}, {"dependencies", "needs"}, {"upstream", "needs"},
+	    {"after", "needs"}, {"trigger_rule", "when"}, {"command", "task"}, {"run", "task"},
+	    {"script", "task"}, {"shell", "task"}, {"loop", "foreach"}, {"matrix", "foreach"},
+	    {"with_items", "foreach"}, {"parameters", "params"}, {"inputs", "params"},
+	    {"source", "extract"}, {"sink", "load"}, {"target", "load"}};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		for (size_t k = 0; strcmp(key, table[i][0]) == 0 && k < n; k++)
+			if (strcmp(names[k], table[i][1]) == 0)
+				return names[k];
+	}
+	return NULL;
+}
+
 static void unknown_key(struct diags *d, const struct yaml_node *c, const struct keys *k)
 {
 	const char *names[MAX_NAMES], *near;
@@ -352,9 +373,11 @@ static void unknown_key(struct diags *d, const struct yaml_node *c, const struct
 
 	for (i = 0; i < k->n && i < MAX_NAMES; i++)
 		names[i] = k->v[i].name;
-	near = str_nearest(c->key, names, i);
+	near = other_name(c->key, names, i);
 	str_init(&list, 2048);
 	if (near != NULL) {
+		snprintf(hint, sizeof(hint), "here it is called \"%s\"", near);
+	} else if ((near = str_nearest(c->key, names, i)) != NULL) {
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
 	} else {
 		str_add(&list, "there are:");

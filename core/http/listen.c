@@ -275,6 +275,11 @@ static int open_socket(
 	if (bind(fd, sa, n) != 0 || listen(fd, BACKLOG) != 0) {
 		int e = errno;
 		close(fd);
+		if (e == EADDRINUSE && sa->sa_family != AF_UNIX)
+			return err_set(err, ERR_IO,
+			    "cannot listen on %s: another program does; end that, or name another "
+			    "port in http.listen",
+			    what);
 		return err_errno(err, ERR_IO, e, "cannot listen on %s", what);
 	}
 	*ret_fd = fd;

@@ -401,7 +401,7 @@ bool route_time(struct http_req *q, const struct json *body, const char *name, w
 		return true;
 	if (clock_parse(json_str(j, ""), ret) == 0)
 		return true;
-	reply_problem(
-	    q->conn, 400, "usage", "%s: a time like 2026-11-21T17:30:00Z is expected", name);
+	reply_problem(q->conn, 400, "usage",
+	    "%s: \"%.40s\" is no time: write it like 2026-11-21T17:30:00Z", name, json_str(j, ""));
 	return false;
 }

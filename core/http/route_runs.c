@@ -153,7 +153,8 @@ static bool logical_time(struct http_req *q, const struct json *body, wall_us *r
 	snprintf(utc, sizeof(utc), "%.40s%s", text, strlen(text) > 10 ? "Z" : "");
 	if (clock_parse(utc, &civil) != 0) {
 		reply_problem(q->conn, 400, "usage",
-		    "logical_time: a time like 2026-11-21T17:30:00Z, or a date");
+		    "logical_time: \"%.40s\" is no time: write 2026-11-21T17:30:00Z, or a date",
+		    text);
 		return false;
 	}
 	if ((v = route_view(q)) == NULL)

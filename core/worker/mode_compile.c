@@ -185,6 +185,7 @@ static int check(struct check *c, const struct mode_options *o)
 	struct compile_input in = {.files = c->sources.list.v,
 	    .n_files = c->sources.list.n,
 	    .config = c->config,
+	    .config_broken = c->config == NULL && c->config_report != NULL,
 	    .catalog = c->catalog,
 	    .now = clock_wall(),
 	    .whole = c->whole,

@@ -102,6 +102,17 @@ sed -i 's/exec sleep 60/true/' dags/third.yaml
 cli 0 apply
 cli 0 trigger third --wait --url "http://127.0.0.1:$port" --token-file token
 
+# What is wrong with sluice.yaml is said as that, and the time that was no time is named.
+cp sluice.yaml keep
+echo 'hoks: {}' >>sluice.yaml
+printf 'dag: fourth\nsteps:\n  a: {extract: {connection: lake, table: x}, load: {connection: lake, mode: append}}\n' >dags/fourth.yaml
+cli 2 check
+says "$out" "while sluice.yaml has errors the names of connections"
+cp keep sluice.yaml
+rm dags/fourth.yaml
+cli 2 trigger first --at 2026-13-01
+says "$err" '"2026-13-01" is no time'
+
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
 	screen 0 show first
 	says "$out" "params words=a text of some words"

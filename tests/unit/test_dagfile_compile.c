@@ -323,6 +323,33 @@ Test(dagfile_compile, refuses_a_join_over_another_unit)
 	LEAK_CHECK();
 }
 
+Test(dagfile_compile, knows_what_others_call_its_keys)
+{
+	static const struct {
+		const char *text, *hint;
+	} table[] = {
+	    {"schedule: '@daily'\n", "here it is called \"triggers\""},
+	    {"tasks: {}\n", "here it is called \"steps\""},
+	    {"retries: 3\n", "did you mean \"retry\"?"},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct str text;
+		struct compile_output *out;
+		const struct diag *d;
+
+		str_init(&text, 4096);
+		str_addf(&text, "dag: x\n%s" TASK, table[i].text);
+		out = rig_compile_one(text.s);
+		d = rig_find(&out->v[0], "unknown-key");
+		cr_assert(d != NULL);
+		cr_expect_str_eq(d->hint, table[i].hint);
+		compile_output_free(out);
+		str_done(&text);
+	}
+	LEAK_CHECK();
+}
+
 Test(dagfile_compile, reports_as_the_contract_says)
 {
 	struct compile_output *out =

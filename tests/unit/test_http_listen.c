@@ -43,6 +43,7 @@ Test(http_listen, serves_tcp_on_loopback_only)
 	struct rig r;
 	struct err err = {0};
 	uint16_t port = 0;
+	char again[32];
 
 	rig_init(&r, NULL);
 	cr_assert_eq(http_listen_tcp(r.h, "0.0.0.0:0", NULL, &err), ERR_REFUSED);
@@ -53,6 +54,9 @@ Test(http_listen, serves_tcp_on_loopback_only)
 	cr_assert_eq(http_listen_tcp(r.h, "127.0.0.1:99999", NULL, &err), ERR_CONFIG);
 	cr_assert_eq(http_listen_tcp(r.h, "127.0.0.1:0", &port, &err), 0);
 	cr_assert_neq(port, 0);
+	snprintf(again, sizeof(again), "127.0.0.1:%u", port);
+	cr_assert_eq(http_listen_tcp(r.h, again, NULL, &err), ERR_IO);
+	cr_assert(strstr(err.text, "another program does"));
 	cr_assert_eq(http_listen_tcp(r.h, "localhost:0", NULL, &err), 0);
 	use(&r, dial(port));
 	rig_ask(&r, LIVEZ);
