@@ -1,5 +1,5 @@
-/* compile_result.c: which files are to be compiled, and what came of each: against the store, and as
- * what will be stored. */
+/* compile_result.c: which files are to be compiled, and what came of each: beside what the store
+ * has, and as what it is given. */
 #include "core/daemon/compile_int.h"
 
 #include "core/base/mem.h"
