@@ -9,6 +9,7 @@
 #include "core/sched/table.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define JOB_MAX (FRAME_PAYLOAD_MAX - 4096u)
@@ -99,15 +100,14 @@ static void write_fmt(struct jw *w, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static void write_fmt(struct jw *w, const char *key, const char *fmt, ...)
 {
-	struct str text;
+	char text[8192]; /* names and paths are bounded far below */
 	va_list ap;
+	int n;
 
-	str_init(&text, 8192);
 	va_start(ap, fmt);
-	str_vaddf(&text, fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	jw_kstr(w, key, str_peek(&text));
-	str_done(&text);
+	jw_kstr(w, key, n >= 0 && (size_t)n < sizeof(text) ? text : "");
 }
 
 static const char *item_of(const struct made *m)
