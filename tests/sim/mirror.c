@@ -161,6 +161,7 @@ static void run_effect(struct world *w, const struct effect *f)
 		wait_queued(w, f->id, NULL, 0);
 	} else if (!run_state_ended(r->state) && run_state_ended((enum run_state)f->state)) {
 		overlap_ended(w, f->id);
+		model_run_ended(w, f->id);
 	}
 	if (f->state == RUN_CANCELLED && !r->cancelled && !r->marked)
 		fail(w, "run %llu of %s was cancelled without a reason", (unsigned long long)f->id,
@@ -264,6 +265,16 @@ static void cancel_one(struct world *w, uint64_t no)
 		r->cancelled = true;
 }
 
+/* The next run of a backfill may come where one was cancelled: it is not meant. */
+bool mirror_is_fresh(const struct world *w, uint64_t no)
+{
+	for (size_t i = 0; i < w->fresh.n; i++) {
+		if (w->fresh.v[i].no == no)
+			return true;
+	}
+	return false;
+}
+
 static void cancelled(struct world *w, const struct sim_op *o)
 {
 	if (o->op.u.cancel.run != 0) {
@@ -273,7 +284,8 @@ static void cancelled(struct world *w, const struct sim_op *o)
 	for (uint64_t i = 1; i < w->runs.n; i++) {
 		const struct mrun *r = mirror_run(w, i);
 
-		if (r != NULL && (o->op.u.cancel.all || r->spec->dag == o->arg))
+		if (r != NULL && (o->op.u.cancel.all || r->spec->dag == o->arg) &&
+		    !mirror_is_fresh(w, i))
 			cancel_one(w, i);
 	}
 }

@@ -367,6 +367,21 @@ static uint32_t still_open(struct world *w, const struct sched *at)
 	return n;
 }
 
+/* Its place is free; whoever opens it again later takes no place. */
+void model_run_ended(struct world *w, uint64_t no)
+{
+	struct mdag *d = &w->dag[mirror_run(w, no)->spec->dag];
+
+	for (int i = 0; i < SIM_TRIGGERS; i++) {
+		struct sched *at = &d->sched[i];
+
+		for (size_t k = 0; k < at->open.n; k++) {
+			if (at->open.v[k] == no)
+				at->open.v[k--] = at->open.v[--at->open.n];
+		}
+	}
+}
+
 static void made_up(struct world *w, const struct fresh *f, const struct spec *s, uint32_t i)
 {
 	struct sched *at = &w->dag[f->dag].sched[i];

@@ -38,15 +38,6 @@ static void take_out(numbers *v, size_t i)
 		v->v[i] = v->v[i + 1];
 }
 
-static bool is_new(const struct world *w, uint64_t no)
-{
-	for (size_t i = 0; i < w->fresh.n; i++) {
-		if (w->fresh.v[i].no == no)
-			return true;
-	}
-	return false;
-}
-
 static bool ends_in(const struct world *w, const struct sim_op *o, uint64_t no)
 {
 	for (size_t i = o->fx_from; i < o->fx_to; i++) {
@@ -104,7 +95,7 @@ static void line_build(
 		uint64_t no = w->open[s->dag].v[i];
 		const struct mrun *r = mirror_run(w, no);
 
-		if (is_new(w, no))
+		if (mirror_is_fresh(w, no))
 			continue;
 		add_sorted(r->state == RUN_RUNNING ? &l->running : &l->queued, no);
 		/* a timer ended it, before or after this run came */

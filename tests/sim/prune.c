@@ -14,7 +14,8 @@ void prune_draw(struct world *w)
 	w->prunes = one_in(c, 3);
 	w->prune_every = w->horizon / between(c, 8, 60);
 	w->conf.retain_runs_ms = spread(c, 60 * US_PER_S, w->horizon / 4) / US_PER_MS;
-	w->conf.retain_events_ms = 4 * w->horizon / US_PER_MS; /* model_end looks for each */
+	/* model_end looks for each, also where the clock was set by years */
+	w->conf.retain_events_ms = INT64_C(100) * 366 * 86400000;
 	w->conf.retain_logs_ms = w->conf.retain_runs_ms;
 }
 

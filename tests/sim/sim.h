@@ -639,6 +639,7 @@ void mirror_dispatch(struct world *w, size_t from, size_t to);
 void mirror_end(struct world *w);
 uint64_t mirror_key(const struct step_ref *ref);
 struct mstep *mirror_step(struct world *w, const struct step_ref *ref);
+bool mirror_is_fresh(const struct world *w, uint64_t run); /* made by this operation */
 struct mrun *mirror_run(struct world *w, uint64_t run);
 void mirror_effects(struct world *w, size_t from, size_t to);
 void mirror_step_effect(struct world *w, const struct effect *f);
@@ -694,6 +695,7 @@ void model_event(struct world *w, const struct sim_op *o);
 void model_manual(struct world *w, const struct sim_op *o);
 void model_published(struct world *w, int set, int partition, bool changed, bool fires);
 int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret);
+void model_run_ended(struct world *w, uint64_t no);
 bool model_same_times(const struct spec_trigger *a, const struct spec_trigger *b);
 void model_run_name(const struct run_rec *r, char *out, size_t n);
 void model_time_name(
