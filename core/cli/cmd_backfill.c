@@ -126,10 +126,15 @@ static void print_one(const struct cli *cli, const struct json *j)
 
 static int request_one(struct cli *cli, const char *id, const char *verb, struct json **ret)
 {
+	const char *no = str_starts(id, "backfill:") ? id + 9 : id;
 	struct str path;
+	uint64_t n;
+	if (str_to_u64(no, &n) != 0 || n == 0)
+		return cli_error(
+		    EXIT_USAGE, "\"%s\" is no backfill: it is a number, see: sluice backfills", id);
 	str_init(&path, 4096);
 	str_add(&path, "/v1/backfills/");
-	cli_add_segment(&path, str_starts(id, "backfill:") ? id + 9 : id);
+	cli_add_segment(&path, no);
 	if (verb)
 		str_addf(&path, "/%s", verb);
 	int rc =

@@ -135,8 +135,13 @@ const struct command cmd_runs = {
 
 static int replay(struct cli *cli, const char *id)
 {
+	const char *no = str_starts(id, "event:") ? id + 6 : id;
 	struct json *reply;
-	char *path = cli_path("/v1/events/", str_starts(id, "event:") ? id + 6 : id, "/replay");
+	uint64_t seq;
+	if (str_to_u64(no, &seq) != 0 || seq == 0)
+		return cli_error(EXIT_USAGE,
+		    "\"%s\" is no event: write its number, for example --replay 1042", id);
+	char *path = cli_path("/v1/events/", no, "/replay");
 	int rc = cli_ask(cli, "POST", path, json_new_object(), &reply);
 	if (reply)
 		printf("event %s %s %s\n", json_get_str(reply, "event", ""),

@@ -324,6 +324,12 @@ hooks() {
 	cli 5 hook show nonesuch
 	cli 0 events --replay "$event" -o json
 	is '.verdict == "started" and (.runs | length == 1)'
+	cli 2 events --replay abc
+	says "$err" '"abc" is no event'
+	cli 2 events --replay 0
+	cli 2 backfill show abc
+	says "$err" '"abc" is no backfill'
+	cli 5 backfill show 999999
 	cli 5 events --replay 999999
 	cli 0 events --dag hooked -o json
 	is '.events | all(.source | startswith("hook:")) and length >= 4'
