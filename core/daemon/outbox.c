@@ -1,6 +1,8 @@
 /* outbox.c: see outbox.h. One message of an endpoint at a time, and no more at once than the lane
  * has places: an endpoint that does not answer holds one of them for half a minute at most, and
- * only when its time to be tried has come. Owner: struct outbox, loop thread. */
+ * only when its time to be tried has come. Those whose last try failed share one place, however
+ * many they are: the other one is left for endpoints that answer, and for the compiler. First come,
+ * first served among each. Owner: struct outbox, loop thread. */
 #define LOG_AT "daemon"
 #include "core/daemon/outbox.h"
 
@@ -16,6 +18,7 @@
 #include <string.h>
 
 #define IN_FLIGHT 2 /* places of the lane */
+#define SUSPECTS 1  /* of them for endpoints whose last try failed */
 #define DEADLINE_MS 35000
 #define JOB_MAX (1u << 20)
 #define LOG_LINES 20
@@ -26,13 +29,13 @@ struct sending { /* an endpoint's first message, since it was found due */
 	uint32_t endpoint_no;
 	uint64_t seq;
 	char endpoint[PLAN_NAME_MAX], id[HASH_ID_TEXT];
-	bool busy;
+	bool busy, suspect;
 };
 
 struct outbox {
-	struct daemon *d; /* borrowed */
-	VEC(struct sending *) list;
-	size_t in_flight;
+	struct daemon *d;	    /* borrowed */
+	VEC(struct sending *) list; /* in the order in which they came */
+	size_t in_flight, suspects; /* suspects: those of the ones in flight */
 };
 
 struct outbox *outbox_new(struct daemon *d)
@@ -63,11 +66,14 @@ static void forget(struct sending *s)
 	for (size_t i = 0; i < o->list.n; i++) {
 		if (o->list.v[i] != s)
 			continue;
-		o->list.v[i] = o->list.v[--o->list.n];
+		o->list.n--;
+		memmove(&o->list.v[i], &o->list.v[i + 1], (o->list.n - i) * sizeof(o->list.v[0]));
 		break;
 	}
-	if (s->busy)
+	if (s->busy) {
 		o->in_flight--;
+		o->suspects -= s->suspect;
+	}
 	mem_free(s);
 }
 
@@ -395,11 +401,17 @@ static bool start(struct sending *s)
 		    o->d->pools, str_peek(&note), str_peek(&job), job.len, on_sent, s);
 		s->busy = rc == 0;
 		o->in_flight += rc == 0;
+		o->suspects += rc == 0 && s->suspect;
 	}
 	wipe(&note);
 	wipe(&job);
 	json_free(data);
 	return rc == 0;
+}
+
+static bool may_start(const struct outbox *o, const struct sending *s)
+{
+	return !s->busy && (!s->suspect || o->suspects < SUSPECTS);
 }
 
 static void pump(struct outbox *o)
@@ -409,11 +421,28 @@ static void pump(struct outbox *o)
 	while (i < o->list.n && o->in_flight < IN_FLIGHT) {
 		struct sending *s = o->list.v[i];
 
-		if (!s->busy && !start(s))
+		if (may_start(o, s) && !start(s))
 			return;
 		if (i < o->list.n && o->list.v[i] == s)
 			i++; /* else another one stands in its place */
 	}
+}
+
+/* Whether the last try of its endpoint failed. */
+static bool is_suspect(struct sending *s)
+{
+	static const uint8_t none[HASH_ID_BYTES];
+	struct daemon *d = s->o->d;
+	const struct view *v = store_read_begin(d->own_read);
+	struct endpoint_rec e;
+	struct outbox_rec m;
+	bool yes = false;
+
+	if (v && outbox_get(v, s->endpoint_no, s->seq, &m, NULL) == 0 &&
+	    endpoint_get(v, m.endpoint, &e) == 0)
+		yes = memcmp(e.last_id, none, sizeof(none)) != 0 && !e.last_ok;
+	store_read_end(d->own_read);
+	return yes;
 }
 
 /* ---- public ---- */
@@ -428,6 +457,7 @@ void outbox_send(struct outbox *o, const struct effect *e)
 	}
 	s = MEM_NEW(struct sending);
 	*s = (struct sending){.o = o, .endpoint_no = (uint32_t)e->instance, .seq = e->id};
+	s->suspect = is_suspect(s);
 	VEC_ADD(&o->list, s);
 	pump(o);
 }
