@@ -270,6 +270,17 @@ static void check_broken(struct doctor *d, const struct json *facts)
 	str_done(&names);
 }
 
+static void check_watch(struct doctor *d, const struct json *facts)
+{
+	if (json_get_bool(facts, "watch_refused", false))
+		tell(d, FINDING_WARN, "watch",
+		    "the DAG folder cannot be watched: files are taken by apply and at HUP; see "
+		    "the "
+		    "daemon's log and /proc/sys/fs/inotify");
+	else if (json_get_bool(facts, "watching", false))
+		tell(d, FINDING_OK, "watch", "the DAG folder is watched");
+}
+
 static void check_disk(struct doctor *d, const struct json *facts)
 {
 	const char *kind = json_get_str(facts, "store_disk_kind", NULL);
@@ -325,6 +336,7 @@ static void check_facts(struct doctor *d, const struct json *facts)
 		    "the daemon is of release %s, this command of %s; start the daemon again",
 		    version, PACKAGE_VERSION);
 	check_broken(d, facts);
+	check_watch(d, facts);
 	if (!json_get_bool(facts, "pool_up", false))
 		tell(d, FINDING_BAD, "pools",
 		    "none takes work, %lld finish what they have: nothing can begin; the daemon's "

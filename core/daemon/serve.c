@@ -287,6 +287,7 @@ static void serve_doctor(void *arg, struct jw *out)
 	jw_kstr(out, "configuration_error", reload_error(d->reload));
 	jw_kstr(out, "needs_restart", reload_held(d->reload));
 	jw_kbool(out, "watching", watch_is_on(d->watching));
+	jw_kbool(out, "watch_refused", d->conf->watch && !watch_is_on(d->watching));
 	jw_kstr(out, "version", release_name());
 	serve_doctor_pools(d, out);
 	serve_doctor_dags(d, out);
