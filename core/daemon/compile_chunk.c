@@ -46,7 +46,7 @@ static void chunk_failed(struct compile *c, struct chunk *k, const char *why)
 		chunk_split(c, k);
 	} else {
 		compile_take_failure(c, &c->scan.files.v[c->changed.v[k->first]], "compiler", why,
-		    "see the daemon's log; try: sluice check");
+		    "see the daemon's log; try: sluice check, then sluice apply");
 		chunk_end(c, k);
 	}
 }
@@ -74,16 +74,27 @@ static void take_catalog(struct compile *c, const struct json *catalog)
 static void chunk_take(struct compile *c, struct chunk *k, const struct json *reply)
 {
 	const struct json *at = json_first(json_get(reply, "files"));
+	bool late = json_get_bool(reply, "late", false);
+	const char *why;
 	size_t i = 0;
 
 	if (json_len(json_get(reply, "files")) != k->n) {
-		chunk_failed(c, k, json_get_str(reply, "error", "the compiler gave no answer"));
+		why = json_get_str(reply, "error", json_get_str(reply, "message", ""));
+		if (!why[0])
+			why = "the compiler gave no answer";
+		if (k->n == 1 && ++k->tries < TRIES)
+			log_warn("DAG files: no answer about one of them (%s): asked again", why);
+		else
+			chunk_failed(c, k, why);
 		return;
 	}
 	if (json_is(json_get(reply, "catalog"), JSON_OBJECT))
 		take_catalog(c, json_get(reply, "catalog"));
+	if (late)
+		log_warn("a plugin cannot be described now: sluice plan names it; what it is "
+			 "missing for is compiled again by apply");
 	for (; at; at = json_next(at), i++)
-		compile_take_file(c, &c->scan.files.v[c->changed.v[k->first + i]], at);
+		compile_take_file(c, &c->scan.files.v[c->changed.v[k->first + i]], at, late);
 	c->compiled += k->n;
 	chunk_end(c, k);
 }

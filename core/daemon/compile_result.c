@@ -78,7 +78,8 @@ static void report_print(const struct json *file, struct str *out)
 }
 
 /* One object of the compiler's answer. */
-void compile_take_file(struct compile *c, const struct scan_file *f, const struct json *j)
+void compile_take_file(
+    struct compile *c, const struct scan_file *f, const struct json *j, bool again)
 {
 	struct op_file out = {0};
 	const char *plan = json_get_str(j, "plan", NULL);
@@ -96,6 +97,8 @@ void compile_take_file(struct compile *c, const struct scan_file *f, const struc
 		out.rec.mtime_ns = 0;
 	memcpy(out.rec.signature, c->signature, sizeof(out.rec.signature));
 	out.rec.ok = json_get_bool(j, "ok", false); /* without a plan: a list, no DAG */
+	if (again && !out.rec.ok)
+		out.rec.mtime_ns = 0; /* compiled again by the next apply, HUP or start */
 	if (plan)
 		str_copy(out.rec.dag, sizeof(out.rec.dag), json_get_str(j, "dag", ""));
 	str_init(&text, COMPILE_REPLY_MAX);
@@ -131,7 +134,7 @@ void compile_take_failure(struct compile *c, const struct scan_file *f, const ch
 	json_put(report, "warnings", json_new_array());
 	json_put(j, "ok", json_new_bool(false));
 	json_put(j, "report", report);
-	compile_take_file(c, f, j);
+	compile_take_file(c, f, j, str_eq(code, "compiler"));
 	json_free(j);
 }
 

@@ -56,6 +56,32 @@ const char *catalog_plugin_at(const struct catalog *c, size_t i)
 	return p != NULL ? json_get_str(p, "name", "") : NULL;
 }
 
+const char *catalog_problem(const struct catalog *c, const char *plugin)
+{
+	size_t n = strlen(plugin), len;
+	const struct json *p;
+	const char *file;
+
+	for (p = json_first(json_get(c->root, "problems")); p != NULL; p = json_next(p)) {
+		file = json_get_str(p, "file", "");
+		len = strlen(file);
+		if (str_ends(file, ".so") && len >= n + 4 && file[len - n - 4] == '/' &&
+		    memcmp(file + len - n - 3, plugin, n) == 0)
+			return json_get_str(p, "message", "");
+	}
+	return NULL;
+}
+
+bool catalog_is_late(const struct catalog *c)
+{
+	const struct json *p;
+
+	for (p = json_first(json_get(c->root, "problems")); p != NULL; p = json_next(p))
+		if (json_get_bool(p, "late", false))
+			return true;
+	return false;
+}
+
 const struct json *catalog_plugin_kinds(const struct json *plugin)
 {
 	return json_get(plugin, "kinds");

@@ -10,7 +10,8 @@
  *                "transform":{"caps":1,"options":[OPT…]},
  *                "load":{"caps":0,"options":[OPT…],"promise":{"append":"once","merge":"once"}},
  *                "model":{…},"task":{"caps":0,"options":[OPT…],"submit":true},"source":{…}}}]}],
- *    "problems":[{"file":"/…/bad.so","message":"…"}]}
+ *    "problems":[{"file":"/…/bad.so","message":"…","late":true?}]}
+ * `late`: what is wrong is the machine's state, not the plugin's: another look may find nothing.
  * A role that the kind lacks is absent. `needs` are the SLU_N_* bits, `caps` the role's own bits.
  * `promise` holds only the modes that the load can do: append replace merge replace_partition
  * delete_insert, each none at_least_once replace once.
@@ -48,6 +49,10 @@ const struct json *catalog_plugin(const struct catalog *c, const char *plugin);
 const char *catalog_plugin_at(
     const struct catalog *c, size_t i); /* name of the i-th, NULL behind the last */
 const struct json *catalog_plugin_kinds(const struct json *plugin);
+
+/* Why a plugin's file could not be described, NULL where there is no such file. */
+const char *catalog_problem(const struct catalog *c, const char *plugin);
+bool catalog_is_late(const struct catalog *c); /* of some plugin */
 
 /* How a role is looked up: by the plugin's name and, where it has several kinds, the kind's type.
  */

@@ -116,9 +116,15 @@ static void list_plugins(const struct catalog *c, const char *role, struct str *
 static void unknown_plugin(struct unit *u, const struct role_use *r, const struct yaml_node *at)
 {
 	const char *names[200], *near;
+	const char *problem = catalog_problem(u->in->catalog, r->plugin);
 	struct str hint;
 	size_t n = 0;
 
+	if (problem != NULL) {
+		diag_error(u->d, at, "unknown-plugin", problem,
+		    "the plugin \"%.80s\" cannot be used", r->plugin);
+		return;
+	}
 	while (n < 200 && (names[n] = catalog_plugin_at(u->in->catalog, n)) != NULL)
 		n++;
 	near = str_nearest(r->plugin, names, n);

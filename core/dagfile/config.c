@@ -111,7 +111,7 @@ static const struct json *find_offer(
 	const struct json *kind, *offer;
 	enum catalog_found found;
 	char hint[120];
-	const char *names[200], *near;
+	const char *names[200], *near, *problem = catalog_problem(c->in->catalog, plugin);
 	size_t count = 0;
 
 	found = catalog_find(c->in->catalog, plugin, *ret_type, "connection", &kind, &offer);
@@ -122,7 +122,10 @@ static const struct json *find_offer(
 	while (count < 200 && (names[count] = catalog_plugin_at(c->in->catalog, count)) != NULL)
 		count++;
 	near = str_nearest(plugin, names, count);
-	if (found == CATALOG_NO_PLUGIN) {
+	if (found == CATALOG_NO_PLUGIN && problem != NULL) {
+		diag_error(c->d, yaml_get(n, "plugin"), "unknown-plugin", problem,
+		    "the plugin \"%.80s\" cannot be used", plugin);
+	} else if (found == CATALOG_NO_PLUGIN) {
 		snprintf(hint, sizeof(hint),
 		    near != NULL ? "did you mean \"%.60s\"?"
 				 : "see sluice plugin list; plugins: names more folders%s",

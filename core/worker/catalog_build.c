@@ -3,6 +3,7 @@
  * here. */
 #include "core/worker/describe.h"
 
+#include "core/base/clock.h"
 #include "core/base/io.h"
 #include "core/base/mem.h"
 #include "core/base/paths.h"
@@ -23,6 +24,11 @@
 
 #define DESCRIBE_MAX_BYTES (4u << 20)
 #define DESCRIBE_LIMIT_MS 10000
+/* On a machine that is busy with other things a child may get no time for that long: what was late
+ * is asked again, unless too much time has gone by for others. */
+#define DESCRIBE_AGAIN_US (25 * US_PER_S)
+#define DESCRIBE_TRIES 2
+#define DESCRIBE_PAUSE_MS 500
 
 extern char **environ;
 
@@ -30,6 +36,7 @@ struct build {
 	const struct json *cached;
 	struct json *plugins, *problems; /* owned */
 	VEC(char *) names;
+	mono_us began;
 	bool changed;
 };
 
@@ -68,29 +75,38 @@ static bool read_all(int fd, struct str *out)
 	}
 }
 
+/* ERR_AGAIN where the machine is to blame. */
 static int describe_child(const char *path, struct str *out, struct err *err)
 {
 	int fds[2], status = 0, e;
-	bool whole;
+	bool whole, late;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return err_errno(err, ERR_IO, errno, "pipe");
+		return err_errno(err, ERR_AGAIN, errno, "pipe");
 	e = spawn(path, fds[1], &pid);
 	io_close(&fds[1]);
 	if (e != 0) {
 		io_close(&fds[0]);
-		return err_errno(err, ERR_IO, e, "cannot start a child that describes %s", path);
+		return err_errno(err, ERR_AGAIN, e, "cannot start a child that describes %s", path);
 	}
 	whole = read_all(fds[0], out);
+	late = !whole && !out->failed;
 	io_close(&fds[0]);
 	if (!whole)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
+	if (late)
+		return err_set(err, ERR_AGAIN,
+		    "plugin: %s takes more than %d s when it is opened: its own start waits for "
+		    "something, or this machine is busy",
+		    path, DESCRIBE_LIMIT_MS / 1000);
 	if (!whole)
-		return err_set(err, ERR_LIMIT,
-		    "plugin: %s takes too long or says too much when it is described", path);
+		return err_set(
+		    err, ERR_LIMIT, "plugin: %s says too much when it is described", path);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) /* memory ran out */
+		return err_set(err, ERR_AGAIN, "plugin: %s was killed when it was opened", path);
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_UNSUPPORTED,
 		    "plugin: %s dies with signal %d when it is opened", path, WTERMSIG(status));
@@ -110,12 +126,14 @@ static const struct json *find_cached(const struct build *b, const char *path, c
 	return NULL;
 }
 
-static void add_problem(struct build *b, const char *path, const char *message)
+static void add_problem(struct build *b, const char *path, const char *message, bool late)
 {
 	struct json *p = json_new_object();
 
 	json_put(p, "file", json_new_str(path));
 	json_put(p, "message", json_new_str(message));
+	if (late)
+		json_put(p, "late", json_new_bool(true));
 	json_push(b->problems, p);
 }
 
@@ -127,11 +145,12 @@ static void take_answer(struct build *b, const char *path, const struct str *out
 
 	if (json_parse(str_peek(out), out->len, DESCRIBE_MAX_BYTES, &j, &err) != 0) {
 		add_problem(b, path,
-		    "its description is no JSON: it prints on standard output when it is opened");
+		    "its description is no JSON: it prints on standard output when it is opened",
+		    false);
 		return;
 	}
 	if (json_get(j, "error") != NULL) {
-		add_problem(b, path, json_get_str(j, "error", ""));
+		add_problem(b, path, json_get_str(j, "error", ""), false);
 		json_free(j);
 		return;
 	}
@@ -144,9 +163,10 @@ static void add_file(struct build *b, const char *path)
 	struct str out;
 	struct err err;
 	char sha[65];
+	int rc;
 
 	if (plugin_check_path(path, &err) != 0 || plugin_hash(path, sha, &err) != 0) {
-		add_problem(b, path, err.text);
+		add_problem(b, path, err.text, false);
 		return;
 	}
 	known = find_cached(b, path, sha);
@@ -155,12 +175,19 @@ static void add_file(struct build *b, const char *path)
 		return;
 	}
 	b->changed = true;
-	str_init(&out, DESCRIBE_MAX_BYTES);
-	if (describe_child(path, &out, &err) != 0)
-		add_problem(b, path, err.text);
-	else
-		take_answer(b, path, &out);
-	str_done(&out);
+	for (int tries = 1;; tries++) {
+		str_init(&out, DESCRIBE_MAX_BYTES);
+		rc = describe_child(path, &out, &err);
+		if (rc == 0)
+			take_answer(b, path, &out);
+		str_done(&out);
+		if (rc != ERR_AGAIN || tries == DESCRIBE_TRIES ||
+		    clock_mono() - b->began >= DESCRIBE_AGAIN_US)
+			break;
+		poll(NULL, 0, DESCRIBE_PAUSE_MS);
+	}
+	if (rc != 0)
+		add_problem(b, path, err.text, rc == ERR_AGAIN);
 }
 
 /* ---- folders ---- */
@@ -214,8 +241,10 @@ static void write_catalog(const struct build *b, struct str *out)
 int describe_all(const struct json *dirs, const struct json *cached, struct str *out,
     bool *ret_changed, struct err *err)
 {
-	struct build b = {
-	    .cached = cached, .plugins = json_new_array(), .problems = json_new_array()};
+	struct build b = {.began = clock_mono(),
+	    .cached = cached,
+	    .plugins = json_new_array(),
+	    .problems = json_new_array()};
 	const struct json *d;
 	size_t i;
 

@@ -94,8 +94,8 @@ static void write_result(const struct compile_result *r, const struct compile_fi
 	jw_end_object(w);
 }
 
-static void write_results(
-    const struct compile_output *c, const struct sources *s, const char *catalog, struct str *out)
+static void write_results(const struct compile_output *c, const struct sources *s,
+    const char *catalog, bool late, struct str *out)
 {
 	struct jw w;
 	size_t i;
@@ -107,6 +107,8 @@ static void write_results(
 	for (i = 0; i < c->n; i++)
 		write_result(&c->v[i], &s->list.v[i], &w);
 	jw_end_array(&w);
+	if (late)
+		jw_kbool(&w, "late", true);
 	if (catalog != NULL) {
 		jw_key(&w, "catalog");
 		jw_raw(&w, catalog);
@@ -134,7 +136,7 @@ int compile_job(const struct json *job, struct str *out, struct err *err)
 	in.n_files = sources.list.n;
 	in.catalog = catalog;
 	c = compile_set(&in);
-	write_results(c, &sources, text, out);
+	write_results(c, &sources, text, catalog_is_late(catalog), out);
 	compile_output_free(c);
 	catalog_free(catalog);
 	sources_done(&sources);

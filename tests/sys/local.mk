@@ -49,12 +49,20 @@ TESTS += tests/sys/backfill.sh
 EXTRA_DIST += tests/sys/backfill.sh
 TESTS += tests/sys/scenario_processes.sh
 EXTRA_DIST += tests/sys/scenario_processes.sh
-TESTS += tests/sys/notify.sh tests/sys/tls_out.sh
-EXTRA_DIST += tests/sys/notify.sh tests/sys/tls_out.sh tests/sys/notify_receiver.py
+TESTS += tests/sys/notify.sh tests/sys/notify_dead.sh tests/sys/tls_out.sh
+EXTRA_DIST += tests/sys/notify.sh tests/sys/notify_dead.sh tests/sys/tls_out.sh tests/sys/notify_receiver.py
 # A day of downtime; the daemon's clock is moved by a library that is preloaded.
 check_LTLIBRARIES += %D%/past_clock.la
 tests_sys_past_clock_la_SOURCES = %D%/past_clock.c
 tests_sys_past_clock_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+# A plugin whose description waits.
+check_LTLIBRARIES += %D%/late.la
+tests_sys_late_la_SOURCES = %D%/late_plugin.c
+tests_sys_late_la_LDFLAGS = $(FLAGS_PLUGIN) -rpath /nowhere
+TESTS += tests/sys/late_plugin.sh
+EXTRA_DIST += tests/sys/late_plugin.sh
+TESTS += tests/sys/clock_set.sh tests/sys/watch_refused.sh
+EXTRA_DIST += tests/sys/clock_set.sh tests/sys/watch_refused.sh
 TESTS += tests/sys/scenario_downtime.sh
 EXTRA_DIST += tests/sys/scenario_downtime.sh
 TESTS += tests/sys/scenario_storm.sh
