@@ -40,7 +40,7 @@ until_true "a failure of two" failed two
 
 # From here on they accept and say nothing; both are due.
 echo "$url/hold" | tee secrets/one >secrets/two
-for name in one two; do timeout 60 "$sluice" notify test $name >/dev/null 2>&1 & done
+for name in one two; do timeout 60 "$sluice" notify test "$name" >/dev/null 2>&1 & done
 until_true "one of them is under way" got '.path == "/hold"'
 for i in 1 2 3; do
 	cli 1 run bad -o json
@@ -57,7 +57,7 @@ told() {
 	"$sluice" notify list -o json | jq -e 'all(.notify[]; .waiting == 0)'
 }
 poke() { # a test message has what waits tried at once
-	for name in one two; do timeout 20 "$sluice" notify test $name >/dev/null 2>&1; done
+	for name in one two; do timeout 20 "$sluice" notify test "$name" >/dev/null 2>&1; done
 	told
 }
 until_true "all are told in the end" poke

@@ -22,6 +22,7 @@ watched() { curl -s --unix-socket state/sluice.sock http://localhost/v1/doctor |
 ready() { [ "$(curl -s -m 5 --unix-socket state/sluice.sock http://localhost/readyz)" = ok ]; }
 # limited FILE N: a daemon in a namespace that may have N of them
 limited() {
+	# shellcheck disable=SC2016 # the inner shell expands it
 	unshare -Ur bash -c 'echo "$2" >"/proc/sys/user/$1" && echo $$ >.limited && exec "$0"' "$sluiced" "$1" "$2" >.log 2>&1 &
 	daemon=$!
 	until_true "ready" ready
