@@ -310,6 +310,25 @@ static char **copy_environment(void)
 	return mem_dup(environ, (n + 1) * sizeof(*environ));
 }
 
+/* With --run-user two users are wanted, and root is neither: the daemon is who owns the state
+ * folder. */
+static int find_daemon_user(struct pool *p, struct err *err)
+{
+	if (!p->opt.supervise || !p->as.set || geteuid() != 0)
+		return 0;
+	if (p->allowed == 0)
+		return err_set(err, ERR_USAGE,
+		    "--supervise with --run-user: %s belongs to root: give it to the user that the "
+		    "daemon is to be (chown)",
+		    p->state);
+	if (p->allowed == p->as.uid)
+		return err_set(err, ERR_USAGE,
+		    "--supervise with --run-user: %s belongs to the workers' user: they could read "
+		    "the store; give it to another one (chown)",
+		    p->state);
+	return run_as_owner(p->allowed, p->group, &p->supervise.as, err);
+}
+
 static int begin(struct pool *p, struct err *err)
 {
 	int rc;
@@ -317,6 +336,8 @@ static int begin(struct pool *p, struct err *err)
 	rc = find_state(p, err);
 	if (rc == 0 && p->opt.run_user != NULL)
 		rc = run_as_find(p->opt.run_user, &p->as, err);
+	if (rc == 0)
+		rc = find_daemon_user(p, err);
 	if (rc == 0)
 		rc = limits_detach(&p->opt.ready_fd, err);
 	if (rc != 0)

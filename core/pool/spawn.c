@@ -40,6 +40,25 @@ int run_as_find(const char *user, struct run_as *ret, struct err *err)
 	return 0;
 }
 
+int run_as_owner(uid_t uid, gid_t gid, struct run_as *ret, struct err *err)
+{
+	struct run_as as = {.set = true, .uid = uid, .gid = gid, .groups = {gid}, .n_groups = 1};
+	struct passwd pw, *found = NULL;
+	int n = SPAWN_GROUPS_MAX;
+	char buf[4096];
+
+	if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 && found != NULL) {
+		as.gid = pw.pw_gid;
+		if (getgrouplist(pw.pw_name, pw.pw_gid, as.groups, &n) < 0)
+			return err_set(err, ERR_LIMIT,
+			    "--supervise: \"%s\" is in more than %d groups", pw.pw_name,
+			    SPAWN_GROUPS_MAX);
+		as.n_groups = (size_t)n;
+	}
+	*ret = as;
+	return 0;
+}
+
 /* In the child, in the parent's memory. */
 static int change_user(const struct run_as *as)
 {

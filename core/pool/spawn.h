@@ -21,6 +21,8 @@ struct run_as { /* --run-user, looked up once: nothing between fork and exec may
 	size_t n_groups;
 };
 int run_as_find(const char *user, struct run_as *ret, struct err *err) CHECK_RESULT;
+/* Who owns a folder, with the groups of that user where there is one of that number. */
+int run_as_owner(uid_t uid, gid_t gid, struct run_as *ret, struct err *err) CHECK_RESULT;
 
 struct spawn {
 	const char *path;

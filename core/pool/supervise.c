@@ -21,6 +21,7 @@ static void start(struct supervise *s)
 	struct spawn how = {.path = path_of(PATH_DAEMON),
 	    .argv = (char *const *)(uintptr_t)argv,
 	    .env = s->env,
+	    .as = &s->as,
 	    .fds = {-1, -1}};
 	struct err err;
 	int i;

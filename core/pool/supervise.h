@@ -4,6 +4,7 @@
 
 #include "core/base/err.h"
 #include "core/pool/slot.h"
+#include "core/pool/spawn.h"
 
 #include <stdbool.h>
 
@@ -12,11 +13,12 @@ struct supervise {
 	struct slots *slots;	 /* borrowed: told of the child, which is no stray */
 	char *const *args;	 /* borrowed: of the daemon, without its name */
 	int n_args;
-	char **env;  /* borrowed: the whole environment that the pool was started with: secrets may
-			stand in it */
-	pid_t pid;   /* 0: not running */
-	bool ending; /* TERM was forwarded: it is not started again */
-	int64_t wait_ms; /* before the next start */
+	char **env; /* borrowed: the whole environment that the pool was started with: secrets may
+		       stand in it */
+	struct run_as as; /* the daemon's user, where it is not the pool's */
+	pid_t pid;	  /* 0: not running */
+	bool ending;	  /* TERM was forwarded: it is not started again */
+	int64_t wait_ms;  /* before the next start */
 	mono_us started_at;
 	struct event again;
 };

@@ -1,7 +1,9 @@
 #!/bin/bash
 # Covers: `sluice-pool --supervise` as process 1 of a process namespace: it starts the daemon, starts it again when it was killed
-# while a step goes on, reaps orphans, passes TERM on, lets on_term: drain finish what runs, and ends with code 0.
-# Does not cover: a container runtime; two users.
+# while a step goes on, reaps orphans, passes TERM on, lets on_term: drain finish what runs, and ends with code 0. As root also
+# with two users: the daemon is who owns the state folder, workers are --run-user and cannot read the store; the daemon killed
+# and started again is that user again; a state folder of root or of the workers is refused.
+# Does not cover: a container runtime; two users with a newer pool beside the old one.
 set -u
 command -v jq >/dev/null || exit 77
 unshare --pid --fork --mount-proc true 2>/dev/null || exit 77
@@ -66,4 +68,54 @@ code=$?
 checks=$((checks + 2))
 [ "$code" = 0 ] || fail "process 1 ended with $code"
 [ "$(tr '\n' ' ' <out)" = "begin end " ] || fail "what ran was not waited for: $(cat out)"
+{ [ "$(id -u)" = 0 ] && id daemon && id nobody; } >/dev/null 2>&1 || done_with container
+echo "# two users"
+two() { # process 1 of another namespace; sets outer
+	unshare --pid --fork --mount-proc "$SLUICE_BUILD_DIR/core/pool/sluice-pool" --state state --run-user nobody --supervise -- -c "$work/sluice.yaml" >.log 2>&1 &
+	outer=$!
+}
+rm -rf "$work/state"
+mkdir -m 711 state
+chmod 755 "$work"
+printf 'deployment: container\nworkers: 2\nrun_user: nobody\non_term: drain\n' >sluice.yaml
+cat >dags/d.yaml <<E
+dag: d
+steps:
+  who: {task: {plugin: exec, shell: "id -un; cat $work/state/data.mdb >/dev/null && exit 1; exit 0"}}
+E
+chmod 755 dags
+chmod 644 sluice.yaml dags/d.yaml
+for owner in root nobody; do
+	chown "$owner" state
+	two
+	wait "$outer"
+	code=$?
+	checks=$((checks + 1))
+	{ [ "$code" != 0 ] && grep -q chown .log; } || fail "a state folder of $owner is not refused: $(cat .log)"
+done
+chown daemon:nogroup state
+two
+until_true "the daemon" ready
+read -r inner <"/proc/$outer/task/$outer/children"
+first=$(sluiced_pid)
+checks=$((checks + 2))
+[ "$(stat -c %U "/proc/$first")" = daemon ] || fail "the daemon is user $(stat -c %U "/proc/$first")"
+[ "$(stat -c %U state/data.mdb)" = daemon ] || fail "the store belongs to $(stat -c %U state/data.mdb)"
+cli 0 run d
+cli 0 logs d
+says "$out" nobody
+kill -9 "$first"
+victim=$first
+until_true "another daemon" another
+until_true "the daemon" ready
+checks=$((checks + 1))
+[ "$(stat -c %U "/proc/$(sluiced_pid)")" = daemon ] || fail "the second daemon is user $(stat -c %U "/proc/$(sluiced_pid)")"
+cli 0 run d
+cli 0 doctor
+kill -TERM "$inner"
+until_true "the end of process 1" outer_gone
+wait "$outer"
+code=$?
+checks=$((checks + 1))
+[ "$code" = 0 ] || fail "process 1 ended with $code"
 done_with container
