@@ -6,6 +6,7 @@ tests_unit_test_kit_SOURCES = \
 	tests/unit/plug_host.c tests/unit/plug_host.h \
 	tests/unit/test_kit_batch.c \
 	tests/unit/test_kit_http.c \
+	tests/unit/test_kit_json.c \
 	tests/unit/test_kit_rows.c \
 	tests/unit/test_kit_text.c
 tests_unit_test_kit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)

@@ -37,7 +37,8 @@ int slu_json_bool(const slu_json *j, int fallback);
 const char *slu_json_get_str(const slu_json *j, const char *key, const char *fallback);
 /* What a JSON pointer ("/items/0/id", "" for root itself, RFC 6901) leads to; NULL: nothing. */
 const slu_json *slu_json_at(const slu_json *root, const char *pointer);
-/* 1 for equal values: numbers by value, members in any order. */
+/* 1 for equal values: numbers by value (as doubles: whole ones are told apart up to 2^53), members
+ * in any order. */
 int slu_json_equal(const slu_json *a, const slu_json *b);
 /* Compact JSON text of the node. */
 void slu_json_print(const slu_json *j, slu_buf *out);
