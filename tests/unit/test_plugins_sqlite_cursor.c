@@ -65,7 +65,7 @@ Test(plugins_sqlite_cursor, a_fraction_is_a_bound_as_well)
 
 	plug_init(&p);
 	str_init(&out, 1 << 20);
-	sql(&p, "CREATE TABLE s (v REAL)");
+	sql(&p, "CREATE TABLE s (v)");
 	sql(&p, "INSERT INTO s VALUES (0.1), (9.75)");
 	cr_assert_eq(
 	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
