@@ -63,8 +63,7 @@ const char *compile_keep_text(struct plans *p, char *take);
 
 /* ---- compile_result.c ---- */
 int compile_find_changes(struct compile *c, struct err *err);
-/* One object of the compiler's answer. */
-/* again: what is wrong with it may be right the next time. */
+/* One object of the compiler's answer. again: what is wrong with it may be right the next time. */
 void compile_take_file(
     struct compile *c, const struct scan_file *f, const struct json *j, bool again);
 /* A file that the compiler did not find fault with, but this side of it does. */
