@@ -224,7 +224,7 @@ static int item_again(
 
 	if (rc == 0 && step_state_ended(s->state)) {
 		s->generation++;
-		s->used = s->lost = 0;
+		s->used = s->lost = s->submission = s->polls = 0;
 		s->code[0] = s->message[0] = 0;
 		rc = step_move(x, s, STEP_WAITING, TIME_NONE);
 	}

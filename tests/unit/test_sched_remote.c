@@ -503,3 +503,30 @@ Test(sched_remote, why_and_show_say_where_it_is)
 	rig_done(&g);
 	LEAK_CHECK();
 }
+
+/* The id of its work holds the generation: a group that begins anew counts from 0, as a rerun of
+ * its items does. */
+Test(sched_remote, items_that_begin_anew_count_their_works_anew)
+{
+	struct rig g;
+	struct step_rec s;
+	struct step_ref item;
+	uint64_t run;
+
+	rig_init(&g, 2);
+	rig_dag(&g, "d", "a;f:a each=1", NULL, NULL);
+	run = rig_start(&g, "d");
+	cr_assert(rig_ok(&g, run, "a"));
+	item = g.jobs.v[0];
+	rig_answer_at(&g, 0, OUTCOME_OK, RUNS_10S);
+	later(&g, 10);
+	rig_answer_at(&g, 0, OUTCOME_FAILED, FAILED);
+	cr_assert_eq(step_get(&g.mem.view, &item, &s), 0);
+	cr_assert(s.state == STEP_FAILED && s.submission == 1);
+	cr_assert_eq(rig_rerun(&g, run, "a"), 0);
+	cr_assert(rig_ok(&g, run, "a"));
+	cr_assert_eq(step_get(&g.mem.view, &item, &s), 0);
+	cr_assert(s.state == STEP_RUNNING && s.generation == 1 && s.submission == 0);
+	rig_done(&g);
+	LEAK_CHECK();
+}
