@@ -64,7 +64,9 @@ void faults_draw(struct world *w)
 		w->rate[f] = (uint32_t)spread(c, rates[f][0], rates[f][1]);
 		if ((rates[f][1] > 0 && f != FAULT_CLOCK) || !w->fault_on[f])
 			continue;
-		if (f == FAULT_PLANS || f == FAULT_CLOCK)
+		if (f == FAULT_RERUN || f == FAULT_MARK)
+			n *= f == FAULT_RERUN ? 8 : 3;
+		if (f == FAULT_CLOCK || (f == FAULT_PLANS && one_in(c, 2)))
 			n = 1 + n / 4;
 		else if (f == FAULT_FILL)
 			n = 3 + n / 3;

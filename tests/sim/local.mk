@@ -16,6 +16,7 @@ tests_sim_sim_SOURCES = \
 	%D%/model.c \
 	%D%/model_backfill.c \
 	%D%/model_overlap.c \
+	%D%/model_rerun.c \
 	%D%/model_start.c \
 	%D%/model_wait.c \
 	%D%/mutant.c \
@@ -32,6 +33,7 @@ tests_sim_sim_SOURCES = \
 	%D%/worker.c
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 tests_sim_sim_LDFLAGS = $(FLAGS_PROGRAM) \
+	-Wl,--wrap=foreach_end -Wl,--wrap=match_count -Wl,--wrap=once_keep -Wl,--wrap=once_tell -Wl,--wrap=op_rerun \
 	-Wl,--wrap=op_prune -Wl,--wrap=run_tomb_put \
 	-Wl,--wrap=attempt_lost -Wl,--wrap=remote_lost -Wl,--wrap=remote_outcome -Wl,--wrap=remote_stop \
 	-Wl,--wrap=backfill_run_moved -Wl,--wrap=op_backfill -Wl,--wrap=op_backfill_state -Wl,--wrap=show_backfill_plan \

@@ -204,6 +204,7 @@ static void world_free(struct world *w)
 	map_done(&w->work_of);
 	VEC_DONE(&w->works);
 	VEC_DONE(&w->remotes);
+	VEC_DONE(&w->told_once);
 	VEC_DONE(&w->dropped);
 	VEC_DONE(&w->queue);
 	VEC_DONE(&w->live);
@@ -293,6 +294,8 @@ static void print_figures(const struct figures *f, double took)
 	}
 	printf("\nsim: %llu works elsewhere in %llu polls", (unsigned long long)f->works,
 	    (unsigned long long)f->polls);
+	printf("; %llu reruns, %llu with another plan", (unsigned long long)f->reruns,
+	    (unsigned long long)f->replanned);
 	printf("; %llu runs dropped by retention", (unsigned long long)f->dropped);
 	printf("\nsim: missed %llu, extra %llu; maximum lateness of a tick %.3f s with the daemon "
 	       "there, %.3f s after it was away or the clock was set (%llu made up for later); of "

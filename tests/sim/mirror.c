@@ -156,14 +156,16 @@ static void run_effect(struct world *w, const struct effect *f)
 	if (f->state == RUN_RUNNING && r->state != RUN_RUNNING)
 		count_running(w, r->spec);
 	if (run_state_ended(r->state) && !run_state_ended((enum run_state)f->state)) {
-		r->cancelled = r->marked = false;
+		r->cancelled = false;
+		r->marked = r->loose;
 		overlap_opened(w, f->id);
 		wait_queued(w, f->id, NULL, 0);
 	} else if (!run_state_ended(r->state) && run_state_ended((enum run_state)f->state)) {
 		overlap_ended(w, f->id);
 		model_run_ended(w, f->id);
 	}
-	if (f->state == RUN_CANCELLED && !r->cancelled && !r->marked)
+	if (f->state == RUN_CANCELLED && !r->cancelled && !r->marked && !r->reopened &&
+	    !r->elsewhere)
 		fail(w, "run %llu of %s was cancelled without a reason", (unsigned long long)f->id,
 		    r->spec->name);
 	if (run_state_ended((enum run_state)f->state))
@@ -317,13 +319,14 @@ static void before(struct world *w, const struct sim_op *o)
 {
 	if (o->op.kind == OP_POOL_UP && o->result.rc != 0)
 		fail(w, "an instance was refused: %s", o->result.err.text);
-	else if (o->op.kind == OP_RERUN && o->result.rc == 0)
-		w->runs.v[o->op.u.rerun.run].quiet = str_eq(o->op.u.rerun.downstream, "none");
+	else if (o->op.kind == OP_RERUN)
+		rerun_told(w, o);
 	else if (o->op.kind == OP_CANCEL && o->result.rc == 0)
 		cancelled(w, o);
 	else if (o->op.kind == OP_DUE)
 		timers(w, o);
-	else if (o->op.kind == OP_MARK && mirror_run(w, o->op.u.mark.run) != NULL)
+	else if (o->op.kind == OP_MARK && o->result.rc == 0 &&
+		 mirror_run(w, o->op.u.mark.run) != NULL)
 		mirror_run(w, o->op.u.mark.run)->marked = true;
 	else if (o->op.kind == OP_OUTCOME)
 		mirror_outcome(w, o);
@@ -344,6 +347,8 @@ void mirror_op(struct world *w, const struct sim_op *o, wall_us now)
 	if (w->failed)
 		return;
 	before(w, o);
+	if (!w->failed)
+		rerun_tells(w, o);
 	fills_asked(w, o, now);
 	overlap_new_runs(w, o);
 	/* runs that these start have the new limits already */

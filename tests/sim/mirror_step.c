@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static bool is_bad(enum step_state s)
-{
-	return s == STEP_FAILED || s == STEP_CANCELLED || s == STEP_UPSTREAM_FAILED;
-}
-
 static const struct spec_step *plan_of(const struct mrun *r, const struct step_ref *ref)
 {
 	return &r->spec->steps[ref->step];
@@ -38,7 +33,7 @@ static void group_ended(
 		struct step_ref ref = {g->ref.run, g->ref.step, i};
 		enum step_state s = mirror_step(w, &ref)->state;
 
-		bad += is_bad(s);
+		bad += step_is_bad(s);
 		if (!step_state_ended(s))
 			fail(w, "group %llu/%u ended, item %u is %s", (unsigned long long)ref.run,
 			    ref.step, i, step_state_name(s));
@@ -47,7 +42,7 @@ static void group_ended(
 		mirror_timed_out(w, g->ref.run);
 	if (bad > 0 && r->cancelled)
 		want = STEP_CANCELLED;
-	else if (bad > p->tolerate)
+	else if (bad > p->tolerate && bad > p->items * p->tolerate_percent / 100)
 		want = STEP_FAILED;
 	if (to != want)
 		fail(w, "group %llu/%u became %s with %u bad items", (unsigned long long)g->ref.run,
@@ -90,6 +85,8 @@ static void step_placed(struct world *w, struct mstep *m, const struct effect *f
 	m->instance = out ? f->instance : 0;
 }
 
+static void check_left_out(struct world *w, const struct mrun *r, const struct effect *f);
+
 void mirror_step_effect(struct world *w, const struct effect *f)
 {
 	struct mrun *r = mirror_run(w, f->step.run);
@@ -106,6 +103,9 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		fail(w, "step %llu/%u/%u: %s was told, it was %s", (unsigned long long)f->step.run,
 		    f->step.step, f->step.item, step_state_name((enum step_state)f->old_state),
 		    step_state_name(m->state));
+	if (m->state == STEP_WAITING &&
+	    (f->state == STEP_SKIPPED || f->state == STEP_UPSTREAM_FAILED))
+		check_left_out(w, r, f);
 	if (step_state_ended(m->state) && f->state == STEP_WAITING)
 		reopened(m);
 	if (m->remote && f->state != STEP_RUNNING &&
@@ -118,6 +118,8 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		fail(w, "step %llu/%u/%u is tried again %lld ms too early",
 		    (unsigned long long)f->step.run, f->step.step, f->step.item,
 		    (long long)((m->not_before - w->mono) / US_PER_MS));
+	if (group && f->state == STEP_RUNNING && m->items < plan_of(r, &f->step)->items)
+		m->items = plan_of(r, &f->step)->items;
 	if (group && m->state == STEP_RUNNING && !r->marked)
 		group_ended(w, m, r, (enum step_state)f->state);
 	if (!group && m->state == STEP_RUNNING)
@@ -129,14 +131,15 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 
 /* ---- hand-overs ---- */
 
-static void check_parents(struct world *w, const struct mrun *r, const struct step_ref *ref)
+/* What its parents make of a step, or of an item that pairs; WAITING where one is open. */
+static enum step_state rule_of(struct world *w, const struct mrun *r, const struct step_ref *ref)
 {
 	const struct spec_step *p = plan_of(r, ref);
 	uint32_t n = 0, good = 0, bad = 0, failed = 0;
-	bool may = true;
 
 	for (uint16_t k = 0; k < ref->step; k++) {
-		struct step_ref from = {ref->run, k, 0};
+		bool pairs = ref->item > 0 && (p->match >> k & 1) != 0;
+		struct step_ref from = {ref->run, k, pairs ? ref->item : 0};
 		enum step_state s;
 
 		if ((p->needs >> k & 1) == 0)
@@ -144,25 +147,51 @@ static void check_parents(struct world *w, const struct mrun *r, const struct st
 		s = mirror_step(w, &from)->state;
 		n++;
 		failed += s == STEP_FAILED || s == STEP_UPSTREAM_FAILED;
-		if (is_bad(s) && (s == STEP_CANCELLED || !r->spec->steps[k].allow))
+		if (step_is_bad(s) && (s == STEP_CANCELLED || !r->spec->steps[k].allow))
 			bad++;
-		else if (s == STEP_SUCCEEDED || is_bad(s))
+		else if (s == STEP_SUCCEEDED || step_is_bad(s))
 			good++;
 		if (!step_state_ended(s))
-			fail(w, "step %llu/%u runs before step %u has ended",
-			    (unsigned long long)ref->run, ref->step, k);
+			return STEP_WAITING;
 	}
-	if (n == 0 || r->marked)
-		return;
+	if (n == 0 || p->when == WHEN_ALL_DONE)
+		return STEP_READY;
 	if (p->when == WHEN_ALL_SUCCESS)
-		may = bad == 0 && good == n;
-	else if (p->when == WHEN_ONE_SUCCESS)
-		may = good > 0;
-	else if (p->when == WHEN_ONE_FAILED)
-		may = failed > 0;
-	if (!may)
-		fail(w, "step %llu/%u runs against its rule: %u good, %u bad, %u failed of %u",
-		    (unsigned long long)ref->run, ref->step, good, bad, failed, n);
+		return bad > 0 ? STEP_UPSTREAM_FAILED : good == n ? STEP_READY : STEP_SKIPPED;
+	if (p->when == WHEN_ONE_SUCCESS)
+		return good > 0 ? STEP_READY : STEP_SKIPPED;
+	return failed > 0 ? STEP_READY : STEP_SKIPPED;
+}
+
+static void check_parents(struct world *w, const struct mrun *r, const struct mstep *m)
+{
+	enum step_state to = rule_of(w, r, &m->ref);
+
+	/* what has begun goes on whatever a mark makes of its rule */
+	if (to == STEP_READY || (to != STEP_WAITING && r->marked && m->used + m->lost > 0))
+		return;
+	if (!r->loose)
+		fail(w, "step %llu/%u/%u runs, by its rule it is %s",
+		    (unsigned long long)m->ref.run, m->ref.step, m->ref.item, step_state_name(to));
+}
+
+/* It never runs: is that so? */
+static void check_left_out(struct world *w, const struct mrun *r, const struct effect *f)
+{
+	const struct spec_step *p = plan_of(r, &f->step);
+	struct step_ref group = {f->step.run, f->step.step, 0};
+	enum step_state to;
+
+	if (r->marked || w->told == NULL || w->told->op.kind == OP_MARK)
+		return;
+	if (f->step.item == 0 ? p->match != 0
+			      : p->match == 0 || mirror_step(w, &group)->state != STEP_RUNNING)
+		return; /* goes with its group; one that pairs begins before its parents end */
+	to = rule_of(w, r, &f->step);
+	if (to != (enum step_state)f->state)
+		fail(w, "step %llu/%u/%u became %s, by its rule it is %s",
+		    (unsigned long long)f->step.run, f->step.step, f->step.item,
+		    step_state_name((enum step_state)f->state), step_state_name(to));
 }
 
 struct use {
@@ -244,7 +273,7 @@ void mirror_job(struct world *w, const struct effect *f)
 	if (w->held)
 		fail(w, "a job while everything is held after a restore");
 	if (!m->remote)
-		check_parents(w, r, &f->step);
+		check_parents(w, r, m);
 	check_limits(w, r, &f->step, m->remote);
 	if (!m->remote)
 		check_again(w, m, r);
@@ -340,6 +369,5 @@ void mirror_outcome(struct world *w, const struct sim_op *o)
 	else
 		mirror_judged(w, m, o->class_, o->retry_after_ms, (enum step_state)moved->state);
 	if (o->publishes >= 0 && !w->failed)
-		model_published(
-		    w, o->publishes, o->partition, o->changed, !mirror_run(w, ref.run)->quiet);
+		rerun_published(w, mirror_run(w, ref.run), o);
 }

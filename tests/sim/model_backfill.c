@@ -219,7 +219,7 @@ static void made(struct world *w, struct mfill *f, const struct fresh *r)
 		    r->name);
 	model_want(w, r->name, TIME_NONE);
 	VEC_ADD(&f->runs, r->no);
-	mirror_run(w, r->no)->quiet = f->quiet;
+	mirror_run(w, r->no)->downstream = f->quiet ? DOWNSTREAM_NONE : DOWNSTREAM_EACH;
 	w->fig->filled++;
 }
 
@@ -245,7 +245,7 @@ static void again(struct world *w, struct mfill *f, uint64_t no)
 			other->runs.v[i--] = other->runs.v[--other->runs.n];
 	}
 	r->backfill = f->no;
-	r->quiet = f->quiet;
+	rerun_filled(w, no, f->quiet ? DOWNSTREAM_NONE : DOWNSTREAM_EACH);
 	VEC_ADD(&f->runs, no);
 	w->fig->filled++;
 }

@@ -180,18 +180,26 @@ void model_manual(struct world *w, const struct sim_op *o)
 
 static void fire(struct world *w, const struct spec *s, const char *key)
 {
-	(void)want_run(w, s, "join", key, true, TIME_NONE);
+	char text[120];
+
+	snprintf(text, sizeof(text), "%s|%s", s->name, key);
+	for (size_t i = 0; w->telling && i < w->told_once.n; i++) {
+		if (w->told_once.v[i] == text_hash(text))
+			return;
+	}
+	if (want_run(w, s, "join", key, true, TIME_NONE) == VERDICT_STARTED && w->telling)
+		VEC_ADD(&w->told_once, text_hash(text));
 }
 
-static void fire_any(struct world *w, const struct spec *s, int set, int partition)
+static void fire_any(
+    struct world *w, const struct spec *s, int set, int partition, uint64_t version)
 {
 	char key[64];
 
 	if (partition >= 0)
 		snprintf(key, sizeof(key), "%s", partition_name(partition));
 	else
-		snprintf(key, sizeof(key), "lake/%d@%llu", set,
-		    (unsigned long long)w->part_version[set][0]);
+		snprintf(key, sizeof(key), "lake/%d@%llu", set, (unsigned long long)version);
 	fire(w, s, key);
 }
 
@@ -228,13 +236,9 @@ static void fire_all(
 	fire(w, s, key);
 }
 
-void model_published(struct world *w, int set, int partition, bool changed, bool fires)
+static void subscribers(struct world *w, int set, int partition, bool changed, uint64_t version)
 {
-	note(w, "published: lake/%d %s%s%s", set, partition_name(partition),
-	    changed ? "" : " unchanged", fires ? "" : " quietly");
-	if (changed || w->part_version[set][partition + 1] == 0)
-		w->part_version[set][partition + 1] = ++w->set_version[set];
-	for (uint32_t d = 0; fires && d < SIM_DAGS; d++) {
+	for (uint32_t d = 0; d < SIM_DAGS; d++) {
 		const struct spec *s = w->dag[d].spec;
 
 		for (uint32_t i = 0; s != NULL && i < s->n_triggers; i++) {
@@ -244,9 +248,28 @@ void model_published(struct world *w, int set, int partition, bool changed, bool
 			    (!changed && !t->on_publish) || (model_paused(w, d) && !t->keep))
 				continue;
 			if (t->rule == DATASETS_ANY)
-				fire_any(w, s, set, partition);
+				fire_any(w, s, set, partition, version);
 			else
 				fire_all(w, s, i, set, partition);
 		}
 	}
+}
+
+void model_published(struct world *w, int set, int partition, bool changed, bool fires)
+{
+	note(w, "published: lake/%d %s%s%s", set, partition_name(partition),
+	    changed ? "" : " unchanged", fires ? "" : " quietly");
+	if (changed || w->part_version[set][partition + 1] == 0)
+		w->part_version[set][partition + 1] = ++w->set_version[set];
+	if (fires)
+		subscribers(w, set, partition, changed, w->part_version[set][0]);
+}
+
+void model_tell(struct world *w, const struct mrun *r)
+{
+	VEC_CLEAR(&w->told_once);
+	w->telling = true;
+	note(w, "told at the end: lake/%d %s", r->kept_set, partition_name(r->kept_partition));
+	subscribers(w, r->kept_set, r->kept_partition, r->kept_changed, r->kept_version);
+	w->telling = false;
 }

@@ -1,11 +1,18 @@
-/* mutant_more.c: planted bugs inside the scheduler, as in mutant.c: of work elsewhere
- * and of retention. */
+/* mutant_more.c: planted bugs inside the scheduler, as in mutant.c: of work elsewhere,
+ * of reruns and items, of retention. */
 #include "core/sched/report.h"
 #include "core/sched/tx.h"
 #include "tests/sim/sim.h"
 
+#include <string.h>
+
 #define WRAP(f) __typeof__(f) __real_##f, __wrap_##f
 WRAP(attempt_lost);
+WRAP(foreach_end);
+WRAP(match_count);
+WRAP(once_keep);
+WRAP(once_tell);
+WRAP(op_rerun);
 WRAP(op_prune);
 WRAP(remote_lost);
 WRAP(remote_outcome);
@@ -76,4 +83,58 @@ int __wrap_run_tomb_put(
 	if (mutant(MUTANT_TOMB_LOST))
 		return view_del(v, TABLE_RUN_ID, id, HASH_ID_BYTES);
 	return __real_run_tomb_put(v, id, no, at);
+}
+
+/* ---- reruns, items ---- */
+
+int __wrap_op_rerun(struct tx *x, const struct op *op)
+{
+	struct op changed = *op;
+	const char *whole = "s0";
+	char name[8];
+
+	if (mutant(MUTANT_LATEST_UNSEEN))
+		changed.u.rerun.latest = false;
+	if (mutant(MUTANT_ITEM_GROUP) && op->u.rerun.n_steps == 1 &&
+	    strchr(op->u.rerun.steps[0], '[') != NULL) {
+		str_copy(name, 3, op->u.rerun.steps[0]);
+		whole = name;
+		changed.u.rerun.steps = &whole;
+	}
+	return __real_op_rerun(x, &changed);
+}
+
+int __wrap_once_keep(struct tx *x, uint32_t ds_no, const struct version_rec *ver, bool *ret)
+{
+	int rc = __real_once_keep(x, ds_no, ver, ret);
+
+	if (mutant(MUTANT_ONCE_TWICE))
+		*ret = false;
+	return rc;
+}
+
+int __wrap_once_tell(struct tx *x)
+{
+	return mutant(MUTANT_ONCE_LOST) ? 0 : __real_once_tell(x);
+}
+
+int __wrap_match_count(struct tx *x, struct step_rec *s, const char **ret_missing)
+{
+	int rc = __real_match_count(x, s, ret_missing);
+
+	if (mutant(MUTANT_PAIR_EARLY))
+		s->unmet = 0;
+	return rc;
+}
+
+int __wrap_foreach_end(struct tx *x, uint16_t step)
+{
+	struct plan_foreach *f = x->plan->steps[step].foreach;
+	uint32_t was = f->tolerate;
+	int rc;
+
+	f->tolerate += mutant(MUTANT_TOLERATE_MORE);
+	rc = __real_foreach_end(x, step);
+	f->tolerate = was;
+	return rc;
 }

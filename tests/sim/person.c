@@ -73,6 +73,20 @@ static uint64_t some_run(struct world *w)
 				     : n - 1 - (n > 8 ? roll(&w->chance, 8) : 0);
 }
 
+static uint64_t ended_run(struct world *w)
+{
+	uint64_t run = some_run(w);
+
+	for (int i = 0; i < 10; i++) {
+		const struct mrun *r = mirror_run(w, run);
+
+		if (r != NULL && run_state_ended(r->state))
+			break;
+		run = some_run(w);
+	}
+	return run;
+}
+
 static void cancel(struct world *w, uint64_t run)
 {
 	struct sim_op *o = op_new(OP_CANCEL);
@@ -149,14 +163,44 @@ void on_person(struct world *w, uint64_t run)
 		start(w);
 }
 
+static struct op_file *file_add(struct sim_op *o, const struct spec *s)
+{
+	size_t i = o->op.u.plans.n_files++;
+
+	o->specs[i] = s;
+	o->files[i].path = s->path;
+	o->files[i].report = "{}";
+	o->files[i].plan = s->text;
+	o->files[i].plan_n = strlen(s->text);
+	o->op.u.plans.files = o->files;
+	return &o->files[i];
+}
+
+/* Its DAG gets a step more. */
+static void grow(struct world *w, const struct mrun *r)
+{
+	const struct spec *live = r != NULL ? w->dag[r->spec->dag].spec : NULL;
+	struct sim_op *o;
+
+	if (live == NULL || live->n_steps == SIM_STEPS)
+		return;
+	o = op_new(OP_PLANS);
+	(void)file_add(o, spec_grow(w, live));
+	submit(w, o);
+}
+
 static void rerun(struct world *w)
 {
+	static const char *const modes[] = {"each", "once", "none", NULL};
 	struct sim_op *o = op_new(OP_RERUN);
 	struct chance *c = &w->chance;
 
-	o->op.u.rerun.run = some_run(w);
+	o->op.u.rerun.run = ended_run(w);
 	o->op.u.rerun.failed = one_in(c, 2);
-	o->op.u.rerun.downstream = one_in(c, 4) ? "none" : "each";
+	o->op.u.rerun.downstream = modes[roll(c, 4)];
+	o->op.u.rerun.latest = one_in(c, 3);
+	if (o->op.u.rerun.latest && one_in(c, 2))
+		grow(w, mirror_run(w, o->op.u.rerun.run));
 	if (!o->op.u.rerun.failed && one_in(c, 2)) {
 		snprintf(o->text[0], sizeof(o->text[0]), one_in(c, 4) ? "s%u[2]" : "s%u",
 		    roll(c, SIM_STEPS));
@@ -173,7 +217,7 @@ static void mark(struct world *w)
 	struct sim_op *o = op_new(OP_MARK);
 	struct chance *c = &w->chance;
 
-	o->op.u.mark.run = some_run(w);
+	o->op.u.mark.run = one_in(c, 2) ? some_run(w) : ended_run(w);
 	snprintf(o->text[0], sizeof(o->text[0]), "s%u", roll(c, SIM_STEPS));
 	o->op.u.mark.step = o->text[0];
 	o->op.u.mark.item = one_in(c, 4) ? "2" : NULL;
@@ -195,19 +239,6 @@ static void pause(struct world *w, int dag, bool on)
 }
 
 /* ---- files ---- */
-
-static struct op_file *file_add(struct sim_op *o, const struct spec *s)
-{
-	size_t i = o->op.u.plans.n_files++;
-
-	o->specs[i] = s;
-	o->files[i].path = s->path;
-	o->files[i].report = "{}";
-	o->files[i].plan = s->text;
-	o->files[i].plan_n = strlen(s->text);
-	o->op.u.plans.files = o->files;
-	return &o->files[i];
-}
 
 static void files(struct world *w)
 {

@@ -260,6 +260,12 @@ static enum step_class stop_class(const struct mstep *m)
 	return m->stop == REMOTE_TIMEOUT ? CLASS_TIMEOUT : CLASS_CANCELLED;
 }
 
+static void ended_there(struct world *w, const struct mstep *m, enum step_class c)
+{
+	if (c == CLASS_CANCELLED)
+		mirror_run(w, m->ref.run)->elsewhere = true;
+}
+
 static void judged(struct world *w, struct mstep *m, enum step_class c, int64_t retry_after_ms,
     const struct effect *moved)
 {
@@ -284,6 +290,7 @@ static void poll_told(
 			return;
 		}
 		m->submission++;
+		ended_there(w, m, o->class_);
 		judged(w, m, m->stop != REMOTE_KEEP ? stop_class(m) : o->class_, o->retry_after_ms,
 		    moved);
 		return;
@@ -321,6 +328,7 @@ void remote_outcome_told(
 	}
 	if (o->remote_ended && o->class_ != CLASS_OK)
 		m->submission++;
+	ended_there(w, m, o->class_);
 	mirror_judged(w, m, o->class_, o->retry_after_ms, (enum step_state)moved->state);
 }
 

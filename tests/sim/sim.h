@@ -64,10 +64,10 @@ struct spec_trigger {
 	bool join, on_publish;
 };
 struct spec_step {
-	uint32_t needs; /* bits */
+	uint32_t needs, match; /* bits; match: of those that pair by item */
 	enum when_rule when;
 	bool each;
-	uint32_t items, parallel, tolerate;
+	uint32_t items, parallel, tolerate, tolerate_percent;
 	uint32_t attempts, classes;
 	int64_t delay_ms, max_delay_ms;
 	double jitter;
@@ -172,6 +172,13 @@ const char *fault_name(enum fault f);
 	X(RESTART_TIMER, "restart-forgets-timer", "a new daemon does not look at what is due")     \
 	X(HOLD_SHORT, "hold-not-kept", "work goes on while attempts of the past still run")        \
 	X(TOKEN_OLD, "epoch-not-raised", "a restored store goes on with the tokens of the copy")   \
+	X(LATEST_UNSEEN, "rerun-keeps-plan", "a rerun with the latest plan keeps its own")         \
+	X(ITEM_GROUP, "rerun-of-item-takes-all", "a rerun of an item opens its whole group")       \
+	X(ONCE_LOST, "once-never-told", "what a rerun published is not told at its end")           \
+	X(ONCE_TWICE, "once-told-twice",                                                           \
+	    "a rerun tells each publication when it comes and at its end")                         \
+	X(PAIR_EARLY, "partner-not-awaited", "an item does not wait for its partner")              \
+	X(TOLERATE_MORE, "tolerates-one-more", "a group takes one bad item more than it may")      \
 	X(PRUNE_EARLY, "retention-too-soon", "runs are dropped a while before their time")         \
 	X(PRUNE_LATE, "retention-too-late", "runs are kept twice as long")                         \
 	X(PRUNE_ROWS, "retention-leaves-steps", "a batch forgets whose steps it was at")           \
@@ -208,7 +215,8 @@ int real_cron_next(const struct cron *cron, const struct tz *zone, wall_us after
 struct figures {
 	uint64_t seeds, ops, batches, targets, ticks, events, deliveries, runs, attempts, effects;
 	uint64_t refused, checks, stale, missed, extra, starts, made_up, works, polls;
-	uint64_t dropped, fills, filled, dry_runs, gave_way, skipped, queue_timeouts, late;
+	uint64_t dropped, reruns, replanned, fills, filled, dry_runs, gave_way, skipped,
+	    queue_timeouts, late;
 	uint64_t faults[FAULT_N];
 	int64_t late_up_us;    /* tick, while the daemon was there */
 	int64_t late_down_us;  /* tick, with down time or a set clock in between */
@@ -345,6 +353,7 @@ struct mstep { /* one step, item or group */
 	enum step_state state;
 	uint64_t token, instance;
 	uint32_t used, lost;
+	uint32_t items;	    /* of a group that has begun */
 	bool forbidden;	    /* its last failure permits no retry */
 	mono_us not_before; /* waits are lengths of time, whatever the clock does */
 	uint32_t generation;
@@ -370,7 +379,13 @@ struct mrun {
 	mono_us late_at;   /* TIME_NONE: no alert, or it was told */
 	enum run_state state;
 	bool cancelled, marked;
-	bool quiet; /* what it publishes starts nothing */
+	bool loose;	/* its latest plan has other lists: only the protocol is judged */
+	bool elsewhere; /* work of it was cancelled there */
+	bool reopened;	/* by a rerun */
+	enum downstream downstream;
+	bool kept, kept_changed; /* a publication that is told at the end */
+	int kept_set, kept_partition;
+	uint64_t kept_version;
 	enum key_space space;
 	uint8_t id[HASH_ID_BYTES];
 	uint64_t name; /* hash of its identity's */
@@ -504,7 +519,9 @@ struct world {
 	bool prunes, prune_asked, prune_fresh, check_soon;
 	int64_t prune_every;
 	wall_us prune_from, batch_now;
-	VEC(uint64_t) dropped;	   /* in this cycle */
+	VEC(uint64_t) dropped; /* in this cycle */
+	bool telling;	       /* of a rerun's publications: each DAG once */
+	VEC(uint64_t) told_once;
 	const struct sim_op *told; /* whose effects are looked at; NULL: of DISPATCH */
 	VEC(struct refusal) refusals;
 	fill_vec fills;
@@ -556,6 +573,7 @@ void copy_free(struct copy *c);
 /* spec.c */
 const struct spec *spec_draw(struct world *w, uint32_t dag);
 const struct spec *spec_again(struct world *w, const struct spec *old, bool triggers);
+const struct spec *spec_grow(struct world *w, const struct spec *old);
 const struct spec *spec_of_plan(const struct world *w, const uint8_t sha[HASH_SHA256_BYTES]);
 const char *partition_name(int partition); /* -1: "" */
 void spec_free(struct spec *s);
@@ -609,6 +627,14 @@ void remote_back(struct world *w); /* after a restore */
 void remote_slots(struct world *w);
 void remote_end(struct world *w);
 int64_t remote_deadline(void); /* of a poll */
+
+/* model_rerun.c */
+bool step_is_bad(enum step_state s);
+bool spec_extends(const struct spec *to, const struct spec *from);
+void rerun_told(struct world *w, const struct sim_op *o);
+void rerun_filled(struct world *w, uint64_t run, enum downstream downstream);
+void rerun_published(struct world *w, struct mrun *r, const struct sim_op *o);
+void rerun_tells(struct world *w, const struct sim_op *o);
 
 /* prune.c */
 void prune_draw(struct world *w);
@@ -693,6 +719,7 @@ uint32_t *model_counter(struct world *w, const char *name);
 bool model_paused(const struct world *w, uint32_t dag);
 void model_event(struct world *w, const struct sim_op *o);
 void model_manual(struct world *w, const struct sim_op *o);
+void model_tell(struct world *w, const struct mrun *r); /* --downstream once */
 void model_published(struct world *w, int set, int partition, bool changed, bool fires);
 int model_next(const struct spec_trigger *t, wall_us after, wall_us *ret);
 void model_run_ended(struct world *w, uint64_t no);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # small.sh: a few seeds of the simulator on both stores, and three of its planted bugs; the rest: make sim.
 # Covered: ticks, events, data sets, runs by hand, limits, overlap, backfills, waits in the queue, retries, crashes of
-# daemon, pools and workers, clock steps, restores, work elsewhere, retention.
+# daemon, pools and workers, clock steps, restores, work elsewhere, retention, reruns (pinned, latest, by item), items
+# that pair.
 # Not covered: the daemon's own code around the writer (tests/torture kills that), HTTP, plugins.
 set -eu
 sim=${SLUICE_BUILD_DIR:?}/tests/sim/sim

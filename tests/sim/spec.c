@@ -165,28 +165,53 @@ static void draw_limits(struct world *w, struct spec_step *p)
 	p->priority = one_in(c, 4) ? (int)roll(c, 7) - 3 : 0;
 }
 
+/* The items of both are 1 … n. */
+static void draw_match(struct world *w, struct spec *s, struct spec_step *p, uint32_t k)
+{
+	const struct spec_step *from = &s->steps[k];
+
+	if (!p->each || (p->needs >> k & 1) == 0 || !from->each || from->items == 0 ||
+	    p->items == 0 || !one_in(&w->chance, 2))
+		return;
+	p->match |= 1u << k;
+	if (p->items > from->items)
+		p->items = from->items;
+}
+
+static void draw_step(struct world *w, struct spec *s, uint32_t i)
+{
+	struct spec_step *p = &s->steps[i];
+	struct chance *c = &w->chance;
+
+	memset(p, 0, sizeof(*p));
+	for (uint32_t k = 0; k < i; k++)
+		p->needs |= one_in(c, 3) ? 1u << k : 0;
+	p->when = p->needs != 0 && one_in(c, 3) ? (enum when_rule)roll(c, 4) : WHEN_ALL_SUCCESS;
+	p->each = one_in(c, i > 0 ? 4 : 8);
+	p->items = roll(c, SIM_ITEMS + 1);
+	p->parallel = roll(c, 3);
+	p->tolerate = roll(c, 2);
+	p->tolerate_percent = one_in(c, 3) ? roll(c, 100) : 0;
+	if (i > 0 && s->steps[i - 1].each && one_in(c, 2)) { /* else few would pair */
+		p->each = true;
+		p->needs |= 1u << (i - 1);
+		p->items = 1 + roll(c, SIM_ITEMS);
+	}
+	for (uint32_t k = 0; k < i; k++)
+		draw_match(w, s, p, k);
+	draw_limits(w, p);
+}
+
 static void draw_steps(struct world *w, struct spec *s)
 {
 	struct chance *c = &w->chance;
 
 	s->n_steps = one_in(c, 2) ? 1 : 1 + roll(c, SIM_STEPS);
-	for (uint32_t i = 0; i < s->n_steps; i++) {
-		struct spec_step *p = &s->steps[i];
-
-		memset(p, 0, sizeof(*p));
-		for (uint32_t k = 0; k < i; k++)
-			p->needs |= one_in(c, 3) ? 1u << k : 0;
-		p->when =
-		    p->needs != 0 && one_in(c, 3) ? (enum when_rule)roll(c, 4) : WHEN_ALL_SUCCESS;
-		p->each = i > 0 && one_in(c, 5);
-		p->items = roll(c, SIM_ITEMS + 1);
-		p->parallel = roll(c, 3);
-		p->tolerate = roll(c, 2);
-		draw_limits(w, p);
-	}
+	for (uint32_t i = 0; i < s->n_steps; i++)
+		draw_step(w, s, i);
 	/* one step publishes: a chain through all DAGs stays finite and small */
 	if (s->dag < SIM_SETS - 1)
-		s->steps[0].publishes = one_in(c, 2);
+		s->steps[0].publishes = !s->steps[0].each && one_in(c, 2);
 }
 
 /* ---- writing ---- */
@@ -297,6 +322,8 @@ static void write_each(const struct spec_step *p, struct jw *j)
 	jw_kstr(j, "as", "item");
 	jw_ki64(j, "max_parallel", p->parallel);
 	jw_ki64(j, "tolerate", p->tolerate);
+	if (p->tolerate_percent > 0)
+		jw_ki64(j, "tolerate_percent", p->tolerate_percent);
 	jw_end_object(j);
 }
 
@@ -315,6 +342,8 @@ static void write_step(const struct spec_step *p, uint32_t no, struct jw *j)
 			continue;
 		jw_object(j);
 		jw_ki64(j, "step", k);
+		if ((p->match >> k & 1) != 0)
+			jw_kstr(j, "match", "item");
 		jw_end_object(j);
 	}
 	jw_end_array(j);
@@ -407,12 +436,24 @@ const struct spec *spec_again(struct world *w, const struct spec *old, bool trig
 	*s = *old;
 	if (!triggers)
 		s->n_triggers = 0;
+	else if (s->n_steps < SIM_STEPS && one_in(&w->chance, 3))
+		draw_step(w, s, s->n_steps++);
 	else if (one_in(&w->chance, 2))
 		draw_steps(w, s);
 	else if (one_in(&w->chance, 2))
 		draw_waits(w, s);
 	else
 		s->max_runs = 1 + roll(&w->chance, 4);
+	return finish(w, s);
+}
+
+/* … with one step more. */
+const struct spec *spec_grow(struct world *w, const struct spec *old)
+{
+	struct spec *s = MEM_NEW(struct spec);
+
+	*s = *old;
+	draw_step(w, s, s->n_steps++);
 	return finish(w, s);
 }
 
