@@ -362,7 +362,7 @@ static uint32_t still_open(struct world *w, const struct sched *at)
 	for (size_t k = 0; k < at->open.n; k++) {
 		const struct mrun *r = mirror_run(w, at->open.v[k]);
 
-		n += r != NULL && !run_state_ended(r->state);
+		n += r != NULL && !run_state_ended(r->state) && !r->reopened;
 	}
 	return n;
 }
