@@ -174,14 +174,34 @@ static void copy_failure(slu_err *to, const slu_err *from)
 		to->rc = SLU_E_INTERNAL;
 }
 
-void attempt_fail(struct attempt *at, const slu_err *e)
+static bool says_more(const struct attempt *at, const slu_err *e)
 {
+	return at->vague && e->rc == at->failure.rc && e->message[0] != '\0' &&
+	       e->field[0] != '\0' && str_eq(e->field, at->failure.field);
+}
+
+static void note_failure(struct attempt *at, const slu_err *e, bool vague)
+{
+	slu_err copy;
+
+	copy_failure(&copy, e);
 	pthread_mutex_lock(&at->lock);
-	if (!at->failed) {
+	if (!at->failed || says_more(at, &copy)) {
 		at->failed = true;
-		copy_failure(&at->failure, e);
+		at->vague = vague;
+		at->failure = copy;
 	}
 	pthread_mutex_unlock(&at->lock);
+}
+
+void attempt_fail(struct attempt *at, const slu_err *e)
+{
+	note_failure(at, e, false);
+}
+
+void attempt_fail_vague(struct attempt *at, const slu_err *e)
+{
+	note_failure(at, e, true);
 }
 
 void attempt_failf(struct attempt *at, slu_rc rc, const char *code, const char *fmt, ...)

@@ -52,6 +52,7 @@ struct attempt {
 	int kick_fd;	 /* borrowed eventfd of the watching thread, or -1: progress is there */
 	slu_err failure; /* first failure, by fail() or by a slot that returned it */
 	bool failed;
+	bool vague; /* failure says less than the plugin that is about to return knows */
 	bool
 	    completed; /* the step says that it has done its work: without it there is no success */
 	struct json *outputs, *datasets, *positions; /* owned */
@@ -99,6 +100,9 @@ void attempt_stop_reading(struct attempt *at); /* the load has failed */
 bool attempt_cancelled(const struct attempt *at);
 /* Notes a failure; the first one wins. rc SLU_OK becomes internal. e may be NULL. */
 void attempt_fail(struct attempt *at, const slu_err *e);
+/* As attempt_fail, for a rejected row of which nothing may be told before its mask: a failure of
+ * the same column that the plugin returns in its own words takes its place. */
+void attempt_fail_vague(struct attempt *at, const slu_err *e);
 void attempt_failf(struct attempt *at, slu_rc rc, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* As attempt_fail for a slot that gave rc and filled e; a slot may forget either. */

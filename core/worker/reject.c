@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -154,6 +155,26 @@ static void write_line(const slu_run *run, struct rejects *r, const struct note 
 	str_done(&line);
 }
 
+/* Before the last mask the host does not pass on what the plugin says of a row. */
+static void fail_of_rejected(const struct slu_run *run, const struct note *n, uint64_t max)
+{
+	slu_err e = {.size = sizeof(e), .rc = SLU_E_DATA, .row = -1};
+	bool told = run->index > last_mask(run->at) && n->msg != NULL;
+	const char *column = n->column != NULL ? n->column : "";
+
+	snprintf(
+	    e.code, sizeof(e.code), "%s", n->code != NULL && n->code[0] ? n->code : "HOST.REJECT");
+	snprintf(e.field, sizeof(e.field), "%s", column);
+	snprintf(e.message, sizeof(e.message), "column \"%.63s\": %.200s%s; %s", column,
+	    told ? n->msg : "the row cannot be used",
+	    max > 0 ? " (more rejected rows than reject.max_rows allows)" : "",
+	    "mend the source, or let rows pass with `reject: {max_rows: N}` in the load");
+	if (told)
+		attempt_fail(run->at, &e);
+	else
+		attempt_fail_vague(run->at, &e);
+}
+
 slu_rc reject_row(struct slu_run *run, const struct ArrowSchema *schema,
     const struct ArrowArray *array, int64_t row, const char *column, const char *code,
     const char *msg)
@@ -174,10 +195,6 @@ slu_rc reject_row(struct slu_run *run, const struct ArrowSchema *schema,
 	pthread_mutex_unlock(&at->lock);
 	if (!over)
 		return SLU_OK;
-	attempt_failf(at, SLU_E_DATA, code != NULL && code[0] ? code : "HOST.REJECT",
-	    "column \"%.63s\": %.200s%s; %s", column != NULL ? column : "",
-	    run->index > last_mask(at) && msg != NULL ? msg : "the row cannot be used",
-	    r->max > 0 ? " (more rejected rows than reject.max_rows allows)" : "",
-	    "mend the source, or let rows pass with `reject: {max_rows: N}` in the load");
+	fail_of_rejected(run, &note, r->max);
 	return SLU_E_DATA;
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Covers: `sluice run FILE` without daemon and sluice.yaml: plain lines and the log of what failed, one JSON object, the
-# stream of objects, and on a terminal (of util-linux's script) the live tree with the log above it; exit codes.
+# stream of objects, and on a terminal (of util-linux's script) the live tree with the log above it; exit codes. What is told of
+# a row that cannot be used.
 # Does not cover: progress of pipelines on the tree.
 # shellcheck source=tests/sys/lib.sh
 . "${SLUICE_SRC_DIR:?}/tests/sys/lib.sh"
@@ -32,6 +33,20 @@ cli 1 run ./bad.yaml -o ndjson
 says "$out" '{"log":{"name":"two","attempt":1,"text":"the cause'
 tail -n 1 "$out" >last && mv last "$out"
 is '.state == "failed" and .steps[1].class == "transient"'
+
+# A value that is no time, before its column's mask: which line and why, but not what it holds.
+printf 'id,seen\n1,2026-11-20T10:00:00Z\n2,Mary lives here\n' >seen.csv
+cat >mask.yaml <<'E2'
+dag: mask
+steps:
+  seen:
+    extract: {plugin: csv, path: seen.csv, columns: {id: int64, seen: timestamp}}
+    transform: [{plugin: columns, mask: {seen: drop}, unlisted: keep}]
+    load: {plugin: exec, shell: "cat >/dev/null", dataset: out/seen, mode: append}
+E2
+cli 1 run ./mask.yaml -o json
+is '.steps[0].class == "data" and (.steps[0].message | contains("line 3: column \"seen\" is not a time"))'
+is '.steps[0].message | contains("Mary") | not'
 
 # Typed by a person: the tree, drawn over itself, and the log above it.
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then

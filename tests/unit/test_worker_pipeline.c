@@ -313,6 +313,22 @@ Test(worker_pipeline, before_the_last_mask_rejects_show_masked_keys_only)
 	LEAK_CHECK();
 }
 
+Test(worker_pipeline, before_the_last_mask_a_message_holds_nothing_of_the_row)
+{
+	struct rig r;
+
+	rig_init(&r, "{" PROBE_EXTRACT
+		     ",'options':{}},'transform':[{'plugin':'probe','options':{'fault':'reject'}},"
+		     "{'plugin':'probe','options':{'mask':{'name':'drop'}}}]," PROBE_LOAD "}}");
+	rig_run(&r);
+	cr_assert_str_eq(rig_class(&r), "data", "%s", rig_message(&r));
+	cr_assert(strstr(rig_message(&r), "column \"name\": the row cannot be used") != NULL, "%s",
+	    rig_message(&r));
+	cr_assert(strstr(rig_message(&r), "secret") == NULL, "%s", rig_message(&r));
+	rig_done(&r);
+	LEAK_CHECK();
+}
+
 Test(worker_pipeline, preview_prints_rows_and_opens_no_load)
 {
 	struct rig r;
