@@ -226,9 +226,9 @@ void overlap_new_runs(struct world *w, const struct sim_op *o)
 		l = &lines[f->dag];
 		if (!l->built)
 			line_build(w, o, mirror_run(w, f->no)->spec, l);
-		if (l->unsure)
+		if (l->unsure && f->backfill == 0)
 			as_told(w, f->dag);
-		else
+		else if (!l->unsure)
 			one_made(w, o, f, l);
 	}
 	for (int d = 0; d < SIM_DAGS; d++) {
