@@ -1,6 +1,8 @@
 /* compile.c: requests to compile, one after the other: scan, ask about what changed, store the
  * plans in one operation, answer. Owner: struct compile, loop thread. */
 #define LOG_AT "daemon"
+#include "core/daemon/compile.h"
+
 #include "core/daemon/compile_int.h"
 
 #include "core/base/io.h"
