@@ -166,9 +166,11 @@ static enum step_state rule_of(struct world *w, const struct mrun *r, const stru
 static void check_parents(struct world *w, const struct mrun *r, const struct mstep *m)
 {
 	enum step_state to = rule_of(w, r, &m->ref);
+	bool of_group = m->ref.item > 0 && plan_of(r, &m->ref)->match == 0;
 
-	/* what has begun goes on whatever a mark makes of its rule */
-	if (to == STEP_READY || (to != STEP_WAITING && r->marked && m->used + m->lost > 0))
+	/* what has begun goes on whatever a mark makes of its rule: a group with all its items */
+	if (to == STEP_READY ||
+	    (to != STEP_WAITING && r->marked && (of_group || m->used + m->lost > 0)))
 		return;
 	if (!r->loose)
 		fail(w, "step %llu/%u/%u runs, by its rule it is %s",
