@@ -85,6 +85,15 @@ static void step_placed(struct world *w, struct mstep *m, const struct effect *f
 	m->instance = out ? f->instance : 0;
 }
 
+/* Its run had ended and is opened again, in this operation, which may end it at once: no effect
+ * tells of the run then. It is not cancelled any more. */
+static void lift_cancel(struct mrun *r, const struct effect *f)
+{
+	if (run_state_ended(r->state) && (!step_state_ended((enum step_state)f->old_state) ||
+					     !step_state_ended((enum step_state)f->state)))
+		r->cancelled = false;
+}
+
 static void check_left_out(struct world *w, const struct mrun *r, const struct effect *f);
 
 void mirror_step_effect(struct world *w, const struct effect *f)
@@ -98,6 +107,7 @@ void mirror_step_effect(struct world *w, const struct effect *f)
 		m->state = (enum step_state)f->state;
 		return;
 	}
+	lift_cancel(r, f);
 	group = f->step.item == 0 && plan_of(r, &f->step)->each;
 	if (m->state != (enum step_state)f->old_state)
 		fail(w, "step %llu/%u/%u: %s was told, it was %s", (unsigned long long)f->step.run,

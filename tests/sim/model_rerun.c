@@ -246,6 +246,8 @@ void rerun_told(struct world *w, const struct sim_op *o)
 	r->spec = s;
 	r->downstream = mode_of(o->op.u.rerun.downstream);
 	r->reopened = true;
+	r->cancelled = false;
+	r->marked = r->loose;
 	r->ended_at = w->batch_now; /* where it ends at once, no effect says so */
 	w->fig->reruns++;
 	w->fig->replanned += s != old;
