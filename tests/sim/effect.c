@@ -73,6 +73,17 @@ static void kill_out(struct world *w, uint32_t p, const struct effect *f)
 	pool_send(w, p, EV_KILL, f->token, NULL);
 }
 
+/* A pool knows an attempt by its step and its token: an answer to a zombie's report may name the
+ * token of another step, which has nothing of it. */
+static bool of_another(const struct sim_pool *p, const struct effect *f)
+{
+	for (size_t i = 0; i < p->table.n; i++) {
+		if (p->table.v[i]->token == f->token)
+			return mirror_key(&p->table.v[i]->step) != mirror_key(&f->step);
+	}
+	return false;
+}
+
 void effects_out(struct world *w, const struct effect *v, size_t n)
 {
 	bool due = false;
@@ -87,7 +98,7 @@ void effects_out(struct world *w, const struct effect *v, size_t n)
 			due = true;
 		else if ((f.kind == EFFECT_KILL || f.kind == EFFECT_ORPHAN) && p >= 0)
 			kill_out(w, (uint32_t)p, &f);
-		else if (f.kind == EFFECT_ACK && p >= 0)
+		else if (f.kind == EFFECT_ACK && p >= 0 && !of_another(&w->pool[p], &f))
 			pool_send(w, (uint32_t)p, EV_ACK, f.token, NULL);
 	}
 	if (due)
