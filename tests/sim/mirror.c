@@ -190,6 +190,7 @@ static bool ended_since(const struct world *w, size_t at, size_t to)
 void mirror_effects(struct world *w, size_t from, size_t to)
 {
 	gather(w, from, to);
+	rerun_replanned(w, from, to);
 	for (size_t i = from; i < to && !w->failed; i++) {
 		if (w->fx.v[i].kind == EFFECT_STEP)
 			mirror_step_effect(w, &w->fx.v[i]);

@@ -245,7 +245,7 @@ static void again(struct world *w, struct mfill *f, uint64_t no)
 			other->runs.v[i--] = other->runs.v[--other->runs.n];
 	}
 	r->backfill = f->no;
-	rerun_filled(w, no, f->quiet ? DOWNSTREAM_NONE : DOWNSTREAM_EACH);
+	r->downstream = f->quiet ? DOWNSTREAM_NONE : DOWNSTREAM_EACH;
 	VEC_ADD(&f->runs, no);
 	w->fig->filled++;
 }

@@ -253,18 +253,32 @@ void rerun_told(struct world *w, const struct sim_op *o)
 	w->fig->replanned += s != old;
 }
 
-/* A backfill takes a run up again, with the latest plan where that may be. */
-void rerun_filled(struct world *w, uint64_t run, enum downstream downstream)
+/* By a person, who says with which plan it goes on. */
+static bool opened_by_hand(const struct sim_op *o, uint64_t run)
 {
-	struct mrun *r = mirror_run(w, run);
-	const struct spec *old = r->spec, *live = w->dag[old->dag].spec;
+	return o != NULL && ((o->op.kind == OP_RERUN && o->op.u.rerun.run == run) ||
+				(o->op.kind == OP_MARK && o->op.u.mark.run == run));
+}
 
-	r->downstream = downstream;
-	r->reopened = true;
-	if (live == NULL || !may_take(live, old))
-		return;
-	r->loose = r->loose || !spec_extends(live, old);
-	r->spec = live;
+/* A backfill takes runs up again, with the latest plan where that may be: what DISPATCH hands out
+ * of them in the same batch is of that one. */
+void rerun_replanned(struct world *w, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct effect *f = &w->fx.v[i];
+		struct mrun *r = f->kind == EFFECT_RUN ? mirror_run(w, f->id) : NULL;
+		const struct spec *live;
+
+		if (r == NULL || !run_state_ended(r->state) ||
+		    run_state_ended((enum run_state)f->state) || opened_by_hand(w->told, f->id))
+			continue;
+		r->reopened = true;
+		live = w->dag[r->spec->dag].spec;
+		if (live == NULL || !may_take(live, r->spec))
+			continue;
+		r->loose = r->loose || !spec_extends(live, r->spec);
+		r->spec = live;
+	}
 }
 
 /* ---- what follows in other DAGs ---- */

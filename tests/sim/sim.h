@@ -632,7 +632,7 @@ int64_t remote_deadline(void); /* of a poll */
 bool step_is_bad(enum step_state s);
 bool spec_extends(const struct spec *to, const struct spec *from);
 void rerun_told(struct world *w, const struct sim_op *o);
-void rerun_filled(struct world *w, uint64_t run, enum downstream downstream);
+void rerun_replanned(struct world *w, size_t from, size_t to);
 void rerun_published(struct world *w, struct mrun *r, const struct sim_op *o);
 void rerun_tells(struct world *w, const struct sim_op *o);
 
