@@ -1,8 +1,9 @@
 /* backfill.c: a backfill as an object: targets of a time trigger, made into runs a few at a time.
  *
- * Lazy: never more than max_parallel of its runs are open; the next is made in the transaction that
- * ends one. What one transaction may do is bounded; DUE_BACKFILL goes on at once. The runs queue
- * like all others: max_runs, pools, priority and pause hold for them. */
+ * Lazy: it makes a run only while fewer than max_parallel of its runs are open, the next in the
+ * transaction that ends one; what a person opens again by rerun or mark counts and comes on top.
+ * What one transaction may do is bounded; DUE_BACKFILL goes on at once. The runs queue like all
+ * others: max_runs, pools, priority and pause hold for them. */
 #include "core/sched/backfill.h"
 
 #include "core/sched/codec.h"

@@ -334,6 +334,40 @@ Test(sched_backfill, a_persons_rerun_judges_it_again)
 	LEAK_CHECK();
 }
 
+/* What a person opens again comes on top of max_parallel: the backfill waits for room. */
+Test(sched_backfill, a_rerun_or_mark_by_hand_while_it_goes_on)
+{
+	struct op mark = {.kind = OP_MARK};
+	struct backfill_rec b;
+	struct rig g;
+
+	rig_init(&g, 9);
+	rig_dag(&g, "d", "a;b:a", CRON_DAY("0 3 * * *"), "\"max_runs\":9");
+	fill(&g, "2025-11-01", "2025-11-04", 1);
+	rig_fail(&g, 1, "a", "data");
+	rig_fail(&g, 2, "a", "data");
+	cr_assert_eq(rig_runs(&g), 3);
+	cr_assert_eq(rig_rerun(&g, 1, NULL), 0);
+	mark.u.mark.run = 2;
+	mark.u.mark.step = "a";
+	mark.u.mark.state = "succeeded";
+	cr_assert_eq(rig_op(&g, &mark), 0);
+	b = get(&g, 1);
+	cr_assert_eq(b.open, 3);
+	cr_assert_eq(b.failed, 0);
+	rig_ok(&g, 1, "a");
+	rig_ok(&g, 1, "b");
+	rig_ok(&g, 2, "b");
+	cr_assert_eq(get(&g, 1).open, 1);
+	cr_assert_eq(rig_runs(&g), 3, "the third is still open, no fourth comes");
+	rig_drain(&g);
+	cr_assert_eq(rig_runs(&g), 4);
+	cr_assert_eq(get(&g, 1).state, BACKFILL_SUCCEEDED);
+	cr_assert_eq(get(&g, 1).succeeded, 4);
+	rig_done(&g);
+	LEAK_CHECK();
+}
+
 /* Runs without a step to do end where they start: one transaction must not make them all. */
 Test(sched_backfill, runs_that_end_at_once_come_in_bounded_batches)
 {
