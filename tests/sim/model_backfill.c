@@ -145,14 +145,18 @@ struct look {
 	uint32_t used; /* runs made or opened again, by a backfill's turn */
 };
 
-/* By somebody who said so. */
-static bool by_person(const struct look *l, size_t effect)
+/* By somebody who said so. What the backfill opens because of it is another run. */
+static bool by_person(const struct world *w, const struct look *l, size_t effect)
 {
+	uint64_t run = w->fx.v[effect].id;
+
 	for (size_t i = 0; i < l->n_ops; i++) {
 		const struct sim_op *o = l->ops[i];
 
-		if (effect >= o->fx_from && effect < o->fx_to)
-			return o->op.kind == OP_RERUN || o->op.kind == OP_MARK;
+		if (effect < o->fx_from || effect >= o->fx_to)
+			continue;
+		return (o->op.kind == OP_RERUN && o->op.u.rerun.run == run) ||
+		       (o->op.kind == OP_MARK && o->op.u.mark.run == run);
 	}
 	return false;
 }
@@ -161,7 +165,7 @@ static bool opened_again(const struct world *w, const struct look *l, size_t eff
 {
 	const struct effect *f = &w->fx.v[effect];
 
-	return !by_person(l, effect) && f->kind == EFFECT_RUN && f->old_state < RUN_STATE_N &&
+	return !by_person(w, l, effect) && f->kind == EFFECT_RUN && f->old_state < RUN_STATE_N &&
 	       run_state_ended((enum run_state)f->old_state) &&
 	       !run_state_ended((enum run_state)f->state);
 }
@@ -367,6 +371,26 @@ static void compare(struct world *w, struct mfill *f, const struct backfill_rec 
 		fail(w, "backfill %llu was cancelled without a reason", (unsigned long long)f->no);
 }
 
+/* Runs that a person opened again since it opened its last one: they come on top. */
+static uint64_t on_top(struct world *w, const struct look *l, const struct mfill *f)
+{
+	uint64_t n = 0;
+
+	for (size_t i = w->fx.n; i-- > 0;) {
+		const struct effect *e = &w->fx.v[i];
+
+		if (e->kind != EFFECT_RUN || run_at(w, e->id)->backfill != f->no)
+			continue;
+		if (e->old_state >= RUN_STATE_N || opened_again(w, l, i))
+			break;
+		n += run_state_ended((enum run_state)e->old_state) &&
+		     !run_state_ended((enum run_state)e->state) &&
+		     !run_state_ended(run_at(w, e->id)->state);
+	}
+	return n;
+}
+
+/* How far it came. */
 static void follow_one(struct world *w, struct mfill *f, struct look *l)
 {
 	uint32_t used = l->used;
@@ -385,10 +409,20 @@ static void follow_one(struct world *w, struct mfill *f, struct look *l)
 		pass(w, f, l);
 	f->passed = b.passed;
 	f->told = false;
-	if (w->failed)
+	f->opened = l->used > used;
+}
+
+/* How it stands, once all have taken what they took from each other. */
+static void judge_one(struct world *w, struct mfill *f, const struct look *l)
+{
+	struct backfill_rec b;
+
+	if (backfill_get(bed_view(w->bed), f->no, &b) != 0) {
+		fail(w, "backfill %llu is not there", (unsigned long long)f->no);
 		return;
+	}
 	compare(w, f, &b);
-	if (l->used > used && b.open > f->parallel)
+	if (f->opened && b.open > f->parallel + on_top(w, l, f))
 		fail(w, "backfill %llu has %llu open runs, it may have %u",
 		    (unsigned long long)f->no, (unsigned long long)b.open, f->parallel);
 	if (b.ended_at != TIME_NONE && !w->failed)
@@ -418,6 +452,10 @@ void fills_follow(struct world *w, struct sim_op **ops, size_t n)
 	for (size_t i = 0; i < w->fills.n && !w->failed; i++) {
 		if (!w->fills.v[i].ended)
 			follow_one(w, &w->fills.v[i], &l);
+	}
+	for (size_t i = 0; i < w->fills.n && !w->failed; i++) {
+		if (!w->fills.v[i].ended)
+			judge_one(w, &w->fills.v[i], &l);
 	}
 	for (size_t i = 0; i < w->batch_fresh.n; i++)
 		claims += w->batch_fresh.v[i].backfill != 0;

@@ -399,6 +399,7 @@ struct mfill { /* a backfill */
 	bool reprocess, quiet;
 	bool paused, cancelled, ended;
 	bool told;	  /* in this batch */
+	bool opened;	  /* runs, in this batch */
 	bool loose;	  /* its schedule changed: its targets are not known any more */
 	wall_vec targets; /* in their order */
 	size_t passed;
