@@ -150,7 +150,7 @@ int overlap_make_room(struct tx *x, const struct run_new *n, const uint8_t new_i
 {
 	char id[HASH_ID_TEXT];
 	struct run_rec first, r;
-	struct census c;
+	struct census c = {0};
 	size_t keep, i;
 	int rc;
 
@@ -162,8 +162,6 @@ int overlap_make_room(struct tx *x, const struct run_new *n, const uint8_t new_i
 		rc = run_close(x);
 	if (rc == 0)
 		rc = take_census(x->v, n->dag->no, &c, &first);
-	if (rc != 0)
-		return rc;
 	hash_to_base32(new_id, id);
 	keep = n->plan->overlap == OVERLAP_CANCEL ? n->plan->max_runs - 1 : 0;
 	for (i = 0; rc == 0 && i + keep < c.victims.n; i++) {
