@@ -82,7 +82,7 @@ Test(sched_limits, timeout_of_a_step)
 		rig_dag(&g, "d", steps, NULL, NULL);
 		run = rig_start(&g, "d");
 		for (int try = 1; try <= attempts; try++) {
-			cr_assert_eq(rig_step(&g, run, "a").attempt, try);
+			cr_assert_eq(rig_step(&g, run, "a").attempt, (uint32_t)try);
 			cr_assert(rig_answer(&g, run, "a", OUTCOME_DEADLINE, ""));
 			cr_assert_eq(rig_step(&g, run, "a").class_, CLASS_TIMEOUT);
 			rig_due(&g, g.now + 60 * US_PER_S);
