@@ -664,6 +664,15 @@ void model_run_name(const struct run_rec *r, char *out, size_t n)
 		    out, n, "%.20s|%s|%.80s|%u", r->dag, space_text(r->space), r->key, r->revision);
 }
 
+/* Its first start tells how long limits and pauses held it. */
+static bool start_counts(struct world *w, const struct run_rec *r)
+{
+	const struct mrun *m = mirror_run(w, r->no);
+
+	return r->started_at != TIME_NONE && !w->fault_on[FAULT_CLOCK] && w->epoch == 0 &&
+	       m != NULL && !m->reopened;
+}
+
 static void find_run(struct world *w, const struct run_rec *r)
 {
 	struct wanted *t;
@@ -684,8 +693,8 @@ static void find_run(struct world *w, const struct run_rec *r)
 		fail(w, "extra: run %llu %s is there twice", (unsigned long long)r->no, name);
 	}
 	t->seen = true;
-	if (t->due != TIME_NONE && r->started_at != TIME_NONE && r->queued_at >= t->due &&
-	    r->started_at - t->due > w->fig->late_start_us && !w->fault_on[FAULT_CLOCK])
+	if (t->due != TIME_NONE && start_counts(w, r) && r->queued_at >= t->due &&
+	    r->started_at - t->due > w->fig->late_start_us)
 		w->fig->late_start_us = r->started_at - t->due;
 }
 

@@ -151,12 +151,27 @@ static void touch(struct world *w)
 	submit(w, o);
 }
 
+/* Who looks at a run that hangs does so again until it is cancelled: the first time there may be no
+ * daemon, or it dies with the request, and what hangs takes a worker for the rest of the seed. */
+static void look(struct world *w, uint64_t run)
+{
+	const struct mrun *r = mirror_run(w, run);
+
+	if (r == NULL || r->cancelled || run_state_ended(r->state))
+		return;
+	if (w->up)
+		cancel(w, run);
+	later(w, w->horizon / 40, EV_PERSON, 0, run, 0, NULL);
+}
+
 void on_person(struct world *w, uint64_t run)
 {
-	if (!w->up || w->calm)
+	if (w->calm)
 		return;
 	if (run != 0)
-		cancel(w, run);
+		look(w, run);
+	else if (!w->up)
+		return;
 	else if (one_in(&w->chance, 3))
 		touch(w);
 	else
