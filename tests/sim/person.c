@@ -321,6 +321,7 @@ void calm_down(struct world *w)
 		if (w->live.v[i]->ends_at == INT64_MAX)
 			cancel(w, w->live.v[i]->step.run);
 	}
+	remote_calm(w);
 	w->conf.workers = 16;
 	submit(w, op_new(OP_CONF));
 	pause(w, -1, false);

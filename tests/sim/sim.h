@@ -626,6 +626,7 @@ void remote_unheard(struct world *w, struct mstep *m, const struct effect *f, bo
 uint32_t remote_tokens(struct world *w, int pool);
 void remote_back(struct world *w); /* after a restore */
 void remote_slots(struct world *w);
+void remote_calm(struct world *w);
 void remote_end(struct world *w);
 int64_t remote_deadline(void); /* of a poll */
 
