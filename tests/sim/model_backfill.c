@@ -179,6 +179,15 @@ static bool was_opened(const struct world *w, const struct look *l, uint64_t no)
 	return false;
 }
 
+/* It was another's, or nobody's: a run that is opened again may end in the same moment. */
+static bool was_taken(const struct world *w, const struct mfill *f, uint64_t no)
+{
+	struct run_rec rec;
+
+	return w->runs.v[no].backfill != f->no && run_get(bed_view(w->bed), no, &rec) == 0 &&
+	       rec.backfill == f->no;
+}
+
 /* The states that it had before, in and after the batch: when its window was passed is not known
  * more exactly. */
 static uint32_t states_of(struct world *w, uint64_t no)
@@ -279,6 +288,7 @@ static void pass(struct world *w, struct mfill *f, struct look *l)
 	const struct fresh *r;
 	char name[160];
 	uint64_t no;
+	bool opened;
 
 	if (f->passed >= f->targets.n || t == NULL) {
 		fail(w, "backfill %llu passed more than its %zu targets", (unsigned long long)f->no,
@@ -289,13 +299,14 @@ static void pass(struct world *w, struct mfill *f, struct look *l)
 	r = no != 0 ? made_by(w, no, f->no) : NULL;
 	if (r == NULL)
 		no = newest_there(w, no);
+	opened = r == NULL && no != 0 && was_opened(w, l, no);
 	if (r != NULL)
 		made(w, f, r);
-	else if (no != 0 && was_opened(w, l, no))
+	else if (no != 0 && (opened || was_taken(w, f, no)))
 		again(w, f, no);
 	else
 		kept(w, f, no, name);
-	l->used += r != NULL || (no != 0 && was_opened(w, l, no));
+	l->used += r != NULL || opened;
 }
 
 /* Its schedule has changed: what its targets are now is not followed. */
@@ -311,12 +322,13 @@ static void pass_loosely(struct world *w, struct mfill *f, struct look *l)
 	}
 	for (size_t i = 0; i < w->fx.n; i++) {
 		const struct effect *e = &w->fx.v[i];
+		bool opened = opened_again(w, l, i);
 
-		if (!opened_again(w, l, i) || run_get(bed_view(w->bed), e->id, &rec) != 0 ||
-		    rec.backfill != f->no)
+		if (e->kind != EFFECT_RUN || run_get(bed_view(w->bed), e->id, &rec) != 0 ||
+		    rec.backfill != f->no || (!opened && !was_taken(w, f, e->id)))
 			continue;
 		again(w, f, e->id);
-		l->used++;
+		l->used += opened;
 	}
 }
 
