@@ -55,8 +55,13 @@ static int evaluate_params(const struct plan *plan, const struct plan_trigger *t
 		rc = expr_render(t->params, env, &given, err);
 	if (rc == 0)
 		rc = params_bind(&plan->params, given, "param", ret, err);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = params_check(*ret, err);
+		if (rc != 0) {
+			json_free(*ret);
+			*ret = NULL;
+		}
+	}
 	json_free(given);
 	return rc;
 }
