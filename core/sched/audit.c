@@ -47,12 +47,8 @@ static int append(const struct view *v, wall_us now, struct audit_rec *a)
 {
 	uint8_t buf[RECORD_MAX], head[HASH_SHA256_BYTES];
 	struct key k;
-	int rc;
+	int rc = meta_next(v, META_NEXT_AUDIT, &a->seq);
 
-	a->seq = 1;
-	rc = meta_get(v, META_NEXT_AUDIT, &a->seq);
-	if (rc == 0 || rc == ERR_NOT_FOUND)
-		rc = meta_put(v, META_NEXT_AUDIT, a->seq + 1);
 	if (rc == 0)
 		rc = audit_head(v, a->prev);
 	if (rc != 0)

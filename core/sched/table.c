@@ -570,3 +570,14 @@ int meta_put(const struct view *v, const char *name, uint64_t value)
 	be_put64(b, value);
 	return view_put(v, TABLE_META, name, strlen(name), b, sizeof(b));
 }
+
+int meta_next(const struct view *v, const char *name, uint64_t *ret)
+{
+	uint64_t n = 1;
+	int rc = meta_get(v, name, &n);
+
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	*ret = n;
+	return meta_put(v, name, n + 1);
+}

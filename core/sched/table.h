@@ -98,6 +98,7 @@ void count_name_runs(
 /* Numbers of table meta; a missing one is ERR_NOT_FOUND. */
 int meta_get(const struct view *v, const char *name, uint64_t *ret) CHECK_RESULT;
 int meta_put(const struct view *v, const char *name, uint64_t value) CHECK_RESULT;
+int meta_next(const struct view *v, const char *name, uint64_t *ret) CHECK_RESULT; /* from 1 */
 #define META_SCHEMA "schema"		 /* u32: STORE_SCHEMA */
 #define META_EPOCH "epoch"		 /* u32: high 24 bits of every token */
 #define META_UUID "uuid"		 /* 16 bytes */

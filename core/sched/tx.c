@@ -98,13 +98,7 @@ void effect_step(struct tx *x, enum effect_kind kind, const struct step_rec *s)
 
 int next_no(struct tx *x, const char *meta, uint64_t *ret)
 {
-	uint64_t n = 1;
-	int rc = meta_get(x->v, meta, &n);
-
-	if (rc != 0 && rc != ERR_NOT_FOUND)
-		return rc;
-	*ret = n;
-	return meta_put(x->v, meta, n + 1);
+	return meta_next(x->v, meta, ret);
 }
 
 int count_change(struct tx *x, const char *name, int64_t by)

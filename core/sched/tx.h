@@ -196,10 +196,10 @@ struct trigger_eval {
 	struct json *params;	/* bound; owned */
 	char key[PLAN_KEY_MAX]; /* "" where there is none */
 };
-/* env: roots of the trigger's templates. ERR_CONFIG with the reason where the event is to be
- * rejected. */
 /* ERR_CONFIG: they cannot become a record of a run. */
 int params_check(const struct json *params, struct err *err);
+/* env: roots of the trigger's templates. ERR_CONFIG with the reason where the event is to be
+ * rejected. */
 int trigger_evaluate(const struct plan *plan, const struct plan_trigger *t, const struct json *env,
     struct trigger_eval *ret, struct err *err);
 struct trigger_doc { /* what RUN_DOC_TRIGGER says */

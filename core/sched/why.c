@@ -192,9 +192,8 @@ static int add_changed(struct why *w, const struct run_rec *r, const char *id)
 		return rc == ERR_NOT_FOUND ? 0 : rc;
 	if (memcmp(newest->sha, r->plan, sizeof(r->plan)) != 0)
 		why_add(w, "plan", r->dag,
-		    "DAG %s has changed since: `sluice rerun %s --plan latest` goes on with what "
-		    "it "
-		    "is now",
+		    "DAG %s has changed since: `sluice rerun %s --plan latest` goes on with what it"
+		    " is now",
 		    r->dag, id);
 	return 0;
 }

@@ -98,7 +98,7 @@ void attempt_free(struct attempt *at);
 void attempt_cancel(struct attempt *at);       /* first thread */
 void attempt_stop_reading(struct attempt *at); /* the load has failed */
 bool attempt_cancelled(const struct attempt *at);
-/* Notes a failure; the first one wins. rc SLU_OK becomes internal. e may be NULL. */
+/* Notes a failure; the first one wins. rc SLU_OK becomes internal. */
 void attempt_fail(struct attempt *at, const slu_err *e);
 /* As attempt_fail, for a rejected row of which nothing may be told before its mask: a failure of
  * the same column that the plugin returns in its own words takes its place. */

@@ -22,62 +22,59 @@ static void sql(struct plug *p, const char *text)
 	(void)sqlite3_close(db);
 }
 
-Test(plugins_sqlite_cursor, a_cursor_keeps_its_type_and_a_full_refresh_begins_anew)
+/* What the plugin reads of table s by its column v, from the cursor on. */
+static void reads(struct plug *p, const char *rows)
 {
 	static const char options[] = "{\"table\":\"s\",\"cursor\":{\"column\":\"v\"}}";
-	const slu_kind *kind = plug_kind("sqlite", "sqlite");
-	struct plug p;
-	struct str out;
 	slu_err err = {.size = sizeof(err)};
+	struct str out;
+
+	str_init(&out, 1 << 20);
+	cr_assert_eq(
+	    plug_extract(p, plug_kind("sqlite", "sqlite"), conn, options, &out, NULL, &err), SLU_OK,
+	    "%s", err.message);
+	cr_assert_str_eq(str_peek(&out), rows);
+	str_done(&out);
+}
+
+/* The next read goes on from the mark of the last one. */
+static void go_on(struct plug *p)
+{
+	(void)str_copy(p->cursor_text, sizeof(p->cursor_text), p->mark_text);
+	p->cursor.cursor_json = p->cursor_text;
+}
+
+Test(plugins_sqlite_cursor, a_cursor_keeps_its_type_and_a_full_refresh_begins_anew)
+{
+	struct plug p;
 
 	plug_init(&p);
-	str_init(&out, 1 << 20);
 	sql(&p, "CREATE TABLE s (v)");
 	sql(&p, "INSERT INTO s VALUES (9), (10)");
-	cr_assert_eq(
-	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
+	reads(&p, "{\"v\":9}\n{\"v\":10}\n");
 	cr_assert_str_eq(p.mark_text, "{\"column\":\"v\",\"at\":[\"i:10\"]}");
-	(void)str_copy(p.cursor_text, sizeof(p.cursor_text), p.mark_text);
-	p.cursor.cursor_json = p.cursor_text;
+	go_on(&p);
 	sql(&p, "INSERT INTO s VALUES (100)");
-	str_reset(&out);
-	cr_assert_eq(
-	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
-	cr_assert_str_eq(str_peek(&out), "{\"v\":100}\n");
+	reads(&p, "{\"v\":100}\n");
 	p.at.full_refresh = 1;
-	str_reset(&out);
-	cr_assert_eq(
-	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
-	cr_assert_str_eq(str_peek(&out), "{\"v\":9}\n{\"v\":10}\n{\"v\":100}\n");
+	reads(&p, "{\"v\":9}\n{\"v\":10}\n{\"v\":100}\n");
 	cr_assert_str_eq(p.mark_text, "{\"column\":\"v\",\"at\":[\"i:100\"]}");
-	str_done(&out);
 	plug_done(&p);
 	LEAK_CHECK();
 }
 
 Test(plugins_sqlite_cursor, a_fraction_is_a_bound_as_well)
 {
-	static const char options[] = "{\"table\":\"s\",\"cursor\":{\"column\":\"v\"}}";
-	const slu_kind *kind = plug_kind("sqlite", "sqlite");
 	struct plug p;
-	struct str out;
-	slu_err err = {.size = sizeof(err)};
 
 	plug_init(&p);
-	str_init(&out, 1 << 20);
 	sql(&p, "CREATE TABLE s (v)");
 	sql(&p, "INSERT INTO s VALUES (0.1), (9.75)");
-	cr_assert_eq(
-	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
+	reads(&p, "{\"v\":0.1}\n{\"v\":9.75}\n");
 	cr_assert_str_eq(p.mark_text, "{\"column\":\"v\",\"at\":[\"r:9.75\"]}");
-	(void)str_copy(p.cursor_text, sizeof(p.cursor_text), p.mark_text);
-	p.cursor.cursor_json = p.cursor_text;
+	go_on(&p);
 	sql(&p, "INSERT INTO s VALUES (10.25)");
-	str_reset(&out);
-	cr_assert_eq(
-	    plug_extract(&p, kind, conn, options, &out, NULL, &err), SLU_OK, "%s", err.message);
-	cr_assert_str_eq(str_peek(&out), "{\"v\":10.25}\n");
-	str_done(&out);
+	reads(&p, "{\"v\":10.25}\n");
 	plug_done(&p);
 	LEAK_CHECK();
 }
